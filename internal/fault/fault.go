@@ -28,6 +28,7 @@ const (
 	Stalled      Class = "Stalled"      // no progress for too long
 	Conflict     Class = "Conflict"     // somebody else is acting, or the state is not ours
 	Failed       Class = "Failed"       // the outside system reports failure
+	Refused      Class = "Refused"      // the outside system declined and nothing was changed
 	Gate         Class = "Gate"         // a condition demanded before acting does not hold
 	Internal     Class = "Internal"     // a fault of acpflow or of its machine (transient)
 )

@@ -1,0 +1,38 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/sitestore"
+	"github.com/acpflow/acpflow/site"
+)
+
+// Sites reads the worker's site store, a folder of <name>.yaml documents.
+type Sites struct{ Dir string }
+
+// LoadSiteInput names a site and one of its clusters ("" = the only one).
+type LoadSiteInput struct {
+	Site    string `json:"site"`
+	Cluster string `json:"cluster,omitempty"`
+}
+
+// Load reads and validates a site. Its result carries references to secrets
+// only; every problem of the document is in the one BadInput error.
+func (s *Sites) Load(_ context.Context, in LoadSiteInput) (site.Snapshot, error) {
+	snapshot, err := sitestore.Load(s.Dir, in.Site)
+	if err != nil {
+		return site.Snapshot{}, err
+	}
+	if _, ok := snapshot.Site.Cluster(in.Cluster); !ok {
+		names := make([]string, len(snapshot.Site.Clusters))
+		for i, c := range snapshot.Site.Clusters {
+			names[i] = c.Name
+		}
+		return site.Snapshot{}, fault.New(fault.BadInput, "choose cluster", "site "+in.Site,
+			"name one of: "+strings.Join(names, ", "), fmt.Errorf("there is no cluster %q", in.Cluster))
+	}
+	return snapshot, nil
+}

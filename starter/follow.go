@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// pollEvery is how often a followed run is asked where it stands.
+const pollEvery = time.Second
+
+type followOptions struct {
+	json       bool          // print the final status as JSON instead of lines
+	limit      time.Duration // 0 = wait for ever
+	stopAtGate bool          // exit 4 as soon as a person must decide
+}
+
+// moment is one look at a run.
+type moment struct {
+	status *workflows.Progress // nil while no worker answers
+	active []activities.Progress
+	closed bool
+}
+
+// follow shows a run until it ends, needs a person, or the limit passes, and
+// returns the exit code as an error.
+func follow(cmd *cobra.Command, c client.Client, id string, o followOptions) error {
+	ctx := cmd.Context()
+	if o.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.limit, errLimit)
+		defer cancel()
+	}
+	view := newView(cmd, o.json)
+	defer view.close()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		now, err := look(ctx, c, id)
+		switch {
+		case ctx.Err() != nil:
+			return waitEnded(ctx, id)
+		case err != nil:
+			return err
+		}
+		view.show(now)
+		if now.closed {
+			view.close()
+			return ended(cmd, c, id, now.status, o.json)
+		}
+		if o.stopAtGate && now.status != nil && now.status.Gate != nil {
+			view.close()
+			return parked(cmd, id, now.status, o.json)
+		}
+		select {
+		case <-ctx.Done():
+			return waitEnded(ctx, id)
+		case <-ticker.C:
+		}
+	}
+}
+
+var errLimit = errors.New("the wait's limit passed")
+
+func waitEnded(ctx context.Context, id string) error {
+	if errors.Is(context.Cause(ctx), errLimit) {
+		return failf(exitWaitEnded, "%w; the run goes on. Fix: acpflow watch %s", errLimit, id)
+	}
+	return failf(exitWaitEnded, "stopped watching; the run goes on. acpflow watch %s shows it again", id)
+}
+
+// look describes and queries a run. A run that no worker answers for is not an
+// error: it is durable and goes on when a worker is back.
+func look(ctx context.Context, c client.Client, id string) (moment, error) {
+	var m moment
+	dctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	desc, err := c.DescribeWorkflowExecution(dctx, id, "")
+	if err != nil {
+		return m, explain(ctx, c, id, err)
+	}
+	m.closed = desc.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	m.active = activeProgress(desc)
+	if status, err := queryStatus(ctx, c, id); err == nil {
+		m.status = status
+	}
+	return m, nil
+}
+
+func activeProgress(desc *workflowservice.DescribeWorkflowExecutionResponse) []activities.Progress {
+	var out []activities.Progress
+	for _, p := range desc.GetPendingActivities() {
+		var progress activities.Progress
+		payloads := p.GetHeartbeatDetails()
+		if len(payloads.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(payloads, &progress) != nil {
+			continue
+		}
+		if progress != (activities.Progress{}) {
+			out = append(out, progress)
+		}
+	}
+	return out
+}
+
+// ended reads the result of a closed run and turns it into an exit code.
+func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Progress, asJSON bool) error {
+	var result workflows.Progress
+	ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
+	defer cancel()
+	err := c.GetWorkflow(ctx, id, "").Get(ctx, &result)
+	if err == nil {
+		status = &result
+	}
+	if asJSON && status != nil {
+		if err := printJSON(cmd.OutOrStdout(), status); err != nil {
+			return err
+		}
+	}
+	return runError(err)
+}
+
+// runError maps how a run ended to the documented exit codes.
+func runError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if temporal.IsCanceledError(err) {
+		return failf(exitAborted, "the run was cancelled")
+	}
+	if _, ok := errors.AsType[*temporal.TerminatedError](err); ok {
+		return failf(exitAborted, "the run was terminated: nothing was undone")
+	}
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok {
+		return fail(exitFailed, err)
+	}
+	text := errors.New(app.Message())
+	switch app.Type() {
+	case workflows.ErrInvalidInput, string(fault.BadInput):
+		return fail(exitBadInput, text)
+	case workflows.ErrSiteBusy:
+		return fail(exitSiteBusy, text)
+	case workflows.ErrAborted:
+		return fail(exitAborted, text)
+	}
+	return fail(exitFailed, text)
+}
+
+func parked(cmd *cobra.Command, id string, status *workflows.Progress, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(cmd.OutOrStdout(), status); err != nil {
+			return err
+		}
+	}
+	g := status.Gate
+	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  acpflow decide %s --action %s --reason …", g.Step, g.Error, id, g.Actions[0])
+}

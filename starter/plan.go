@@ -1,0 +1,92 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acpflow/acpflow/internal/sitestore"
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+func newPlanCmd() *cobra.Command {
+	var out outputFlag
+	var siteArg, cluster string
+	verbs := make([]string, len(workflows.Books))
+	for i, b := range workflows.Books {
+		verbs[i] = strings.ToLower(b.Name)
+	}
+	cmd := &cobra.Command{
+		Use: "plan RUNBOOK --site FILE|NAME", Short: "Print the steps of a runbook, with the very commands and API calls, and do nothing",
+		Args: cobra.ExactArgs(1), ValidArgs: verbs,
+		Example: "  acpflow plan install --site sites/moscow.yaml --cluster west",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			book, ok := workflows.BookNamed(args[0])
+			if !ok {
+				return failf(exitBadInput, "there is no runbook %q; there are: %s", args[0], strings.Join(verbs, ", "))
+			}
+			snapshot, err := loadSite(siteArg)
+			if err != nil {
+				return err
+			}
+			plan, err := workflows.PlanOf(book, snapshot, cluster)
+			if err != nil {
+				return fail(exitBadInput, err)
+			}
+			if out.json() {
+				return printJSON(cmd.OutOrStdout(), plan)
+			}
+			printPlan(cmd, plan)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&siteArg, "site", "", "site document, or a name in ACPFLOW_SITES_DIR")
+	cmd.Flags().StringVar(&cluster, "cluster", "", "name of the cluster; may be left out when the site has one")
+	out.register(cmd)
+	if err := cmd.MarkFlagRequired("site"); err != nil {
+		panic(err) // the flag was defined above
+	}
+	return cmd
+}
+
+// loadSite reads a site by file name or by its name in the site store, and
+// validates it like the worker does.
+func loadSite(arg string) (site.Snapshot, error) {
+	cfg, err := loadSettings()
+	if err != nil {
+		return site.Snapshot{}, err
+	}
+	dir, name := cfg.SitesDir, arg
+	if strings.ContainsRune(arg, filepath.Separator) || strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
+		dir = filepath.Dir(arg)
+		name = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(arg), ".yaml"), ".yml")
+	}
+	snapshot, err := sitestore.Load(dir, name)
+	return snapshot, fail(exitBadInput, err)
+}
+
+func printPlan(cmd *cobra.Command, plan workflows.Plan) {
+	w := cmd.OutOrStdout()
+	printf(w, "%s of cluster %s, site %s (document %.12s), plan %.12s\n", plan.Runbook, plan.Cluster, plan.Site, plan.SiteSHA256, plan.Digest())
+	for _, s := range plan.Steps {
+		var notes []string
+		if s.Reversible {
+			notes = append(notes, "undone on abort")
+		}
+		if s.Skippable {
+			notes = append(notes, "may be skipped")
+		}
+		if s.PointOfNoReturn {
+			notes = append(notes, "POINT OF NO RETURN")
+		}
+		printf(w, "\n%-26s [%s] %s (%s)\n", s.ID, s.Effect, s.Title, strings.Join(append(s.Source, notes...), ", "))
+		for _, call := range s.Calls {
+			printf(w, "    %s\n", call)
+		}
+	}
+}

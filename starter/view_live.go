@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// liveView redraws the step list in place.
+type liveView struct {
+	w     *os.File
+	lines int // drawn last time
+}
+
+var signs = map[workflows.StepState]string{
+	workflows.Pending: "\x1b[2m·\x1b[0m", workflows.Running: "\x1b[36m▶\x1b[0m", workflows.Parked: "\x1b[31m✖\x1b[0m",
+	workflows.Done: "\x1b[32m✔\x1b[0m", workflows.SkippedBy: "\x1b[33m⏭\x1b[0m", workflows.NotRun: "\x1b[2m-\x1b[0m", workflows.Undone: "\x1b[33m↩\x1b[0m",
+}
+
+const barWidth = 30
+
+func (v *liveView) close() { v.lines = 0 }
+
+func (v *liveView) show(m moment) {
+	width, height, err := term.GetSize(int(v.w.Fd()))
+	if err != nil {
+		width, height = 100, 40
+	}
+	lines := liveLines(m)
+	if len(lines) > height-1 {
+		lines = lines[len(lines)-height+1:]
+	}
+	var b strings.Builder
+	if v.lines > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", v.lines)
+	}
+	b.WriteString("\x1b[J")
+	for _, line := range lines {
+		b.WriteString(cut(line, width) + "\n")
+	}
+	v.lines = len(lines)
+	printf(v.w, "%s", b.String())
+}
+
+func liveLines(m moment) []string {
+	if m.status == nil {
+		return []string{"waiting for a worker to answer; the run is durable"}
+	}
+	p := m.status
+	finished, total := p.Counts()
+	lines := []string{fmt.Sprintf("\x1b[1m%s\x1b[0m of cluster %s, site %s: %s, %d of %d steps", p.Runbook, p.Cluster, p.Request.Site, p.Outcome, finished, total)}
+	for _, s := range p.Steps {
+		lines = append(lines, fmt.Sprintf(" %s %-26s %s%s", signs[s.State], s.ID, s.Title, took(s)))
+		if s.State == workflows.Running {
+			for _, a := range m.active {
+				lines = append(lines, "     "+bar(a))
+			}
+		}
+	}
+	if g := p.Gate; g != nil {
+		lines = append(lines, "", "\x1b[31mA person must decide\x1b[0m about "+g.Step+":")
+		lines = append(lines, strings.Split(g.Error, "\n")...)
+		lines = append(lines, fmt.Sprintf("  acpflow decide RUN --action %v --reason …", g.Actions))
+	}
+	return lines
+}
+
+func took(s workflows.StepProgress) string {
+	if s.Started == nil {
+		return ""
+	}
+	end := time.Now()
+	if s.Ended != nil {
+		end = *s.Ended
+	}
+	return fmt.Sprintf("  \x1b[2m%s\x1b[0m", end.Sub(*s.Started).Round(time.Second))
+}
+
+func bar(p activities.Progress) string {
+	if p.Total <= 0 {
+		return p.Text
+	}
+	full := int(min(p.Done, p.Total) * barWidth / p.Total)
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + fmt.Sprintf(" %3d %%  %s", p.Done*100/p.Total, describe(p))
+}
+
+// cut shortens a line to the terminal's width; escape sequences take no room.
+func cut(s string, width int) string {
+	var b strings.Builder
+	room, escape := width, false
+	for _, r := range s {
+		switch {
+		case r == '\x1b':
+			escape = true
+		case escape:
+			escape = r != 'm'
+		default:
+			if room--; room < 0 {
+				return b.String() + "\x1b[0m"
+			}
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

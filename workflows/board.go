@@ -1,0 +1,73 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+var marks = map[StepState]string{
+	Pending: "- [ ]", Running: "- [ ] ▶", Parked: "- [ ] ⛔", Done: "- [x]",
+	SkippedBy: "- [x] ⏭", NotRun: "- [ ] ·", Undone: "- [ ] ↩",
+}
+
+// showBoard renders the checklist that the Temporal UI shows as Current
+// Details. It is a pure function of the progress, so replay gives the same.
+func showBoard(ctx workflow.Context, p *Progress) {
+	workflow.SetCurrentDetails(ctx, board(p))
+}
+
+func board(p *Progress) string {
+	var b strings.Builder
+	finished, total := p.Counts()
+	fmt.Fprintf(&b, "**%s** of cluster **%s**, site **%s**: %s, %d of %d steps\n\n",
+		p.Runbook, p.Cluster, p.Request.Site, p.Outcome, finished, total)
+	writeGate(&b, p.Gate)
+	phase := ""
+	for _, s := range p.Steps {
+		if name, _, _ := strings.Cut(s.ID, "."); name != phase {
+			phase = name
+			fmt.Fprintf(&b, "\n### %s\n", strings.ToUpper(name[:1])+name[1:])
+		}
+		writeStep(&b, s)
+	}
+	return b.String()
+}
+
+func writeGate(b *strings.Builder, g *Gate) {
+	if g == nil {
+		return
+	}
+	what := "Step"
+	if g.Undo {
+		what = "The undo of step"
+	}
+	fmt.Fprintf(b, "> ⛔ %s `%s` failed and waits for a decision.\n>\n> %s\n>\n", what, g.Step, quote(clip(g.Error, 3000)))
+	fmt.Fprintf(b, "> Answer with the Update `%s`: `{\"step\":\"%s\",\"action\":\"%s\",\"by\":\"you\",\"reason\":\"why\"}` (possible: %s)\n\n",
+		DecideUpdate, g.Step, g.Actions[0], joinActions(g.Actions))
+}
+
+func writeStep(b *strings.Builder, s StepProgress) {
+	fmt.Fprintf(b, "%s `%s` %s", marks[s.State], s.ID, s.Title)
+	switch {
+	case s.State == Done && s.Evidence != nil && s.Evidence.Summary != "":
+		fmt.Fprintf(b, ": %s", oneLine(s.Evidence.Summary, 200))
+	case s.State == Parked || s.State == SkippedBy:
+		fmt.Fprintf(b, ": %s", oneLine(s.Error, 200))
+	}
+	b.WriteByte('\n')
+}
+
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+func oneLine(s string, limit int) string {
+	return clip(strings.Join(strings.Fields(s), " "), limit)
+}
+
+func quote(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n> ") }

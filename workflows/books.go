@@ -1,0 +1,48 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/site"
+)
+
+// Books are the runbooks by workflow type, in the order the CLI lists them.
+var Books = []Runbook{InstallBook, AddArchitectureBook}
+
+// Register puts every workflow on the worker under its fixed name. Runbooks are
+// pinned: a run that began under one build ends under it where builds can stay up.
+func Register(w worker.Registry) {
+	pinned := func(name string) workflow.RegisterOptions {
+		return workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned}
+	}
+	w.RegisterWorkflowWithOptions(Install, pinned(InstallName))
+	w.RegisterWorkflowWithOptions(AddArchitecture, pinned(AddArchitectureName))
+	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{
+		Name: SiteLeaseName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+}
+
+// PlanOf lists a runbook's steps for a site without running anything. It is
+// the same list that a run records.
+func PlanOf(book Runbook, snapshot site.Snapshot, cluster string) (Plan, error) {
+	c, ok := snapshot.Site.Cluster(cluster)
+	if !ok {
+		return Plan{}, fmt.Errorf("site %s has no cluster %q", snapshot.Name, cluster)
+	}
+	steps := book.Steps(&snapshot.Site, c, &Progress{})
+	return Plan{Runbook: book.Name, Site: snapshot.Name, Cluster: c.Name, SiteSHA256: snapshot.SHA256, Steps: infos(steps)}, nil
+}
+
+// BookNamed finds a runbook by its workflow type or CLI verb ("install",
+// "add-architecture").
+func BookNamed(name string) (Runbook, bool) {
+	for _, b := range Books {
+		if strings.EqualFold(strings.ReplaceAll(name, "-", ""), b.Name) {
+			return b, true
+		}
+	}
+	return Runbook{}, false
+}

@@ -1,0 +1,117 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// Action is an answer to a decision gate.
+type Action string
+
+// The answers. Abort is missing at a gate of an undo: there only forward is safe.
+const (
+	Retry Action = "retry"
+	Skip  Action = "skip"
+	Abort Action = "abort"
+)
+
+// Gate is a failed step that waits for a person.
+type Gate struct {
+	Step    string    `json:"step"`
+	Undo    bool      `json:"undo,omitempty"` // the undo of the step failed, not the step
+	Error   string    `json:"error"`
+	Actions []Action  `json:"actions"`
+	Since   time.Time `json:"since"`
+}
+
+// Decision is the input of the `decide` Update.
+type Decision struct {
+	Step   string `json:"step"` // the gate it answers; refused when another one is open by now
+	Action Action `json:"action"`
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"` // demanded for skip and abort
+}
+
+// Decided is a decision with its time, for the record.
+type Decided struct {
+	Decision
+	At    time.Time `json:"at"`
+	Error string    `json:"error"` // what the person saw
+}
+
+const decideHelp = `Answer the open decision gate. Input: {"step":"execute.03-upload","action":"retry","by":"your name","reason":"why"}. ` +
+	`Actions: retry, skip (needs a reason; only where the step allows it), abort (needs a reason; undoes what can be undone). The status query shows the open gate.`
+
+// decisions holds the one open gate of a run and its answer.
+type decisions struct {
+	progress *Progress
+	answer   *Decision
+}
+
+// register must run before the first blocking call: an early Update is refused otherwise.
+func (d *decisions) register(ctx workflow.Context) error {
+	return workflow.SetUpdateHandlerWithOptions(ctx, DecideUpdate, d.accept, workflow.UpdateHandlerOptions{
+		Validator:   d.validate,
+		Description: decideHelp,
+	})
+}
+
+// validate keeps bad decisions out of history.
+func (d *decisions) validate(_ workflow.Context, in Decision) error {
+	gate := d.progress.Gate
+	switch {
+	case gate == nil:
+		return fmt.Errorf("no decision is asked for now: the run is %s", d.progress.Outcome)
+	case d.answer != nil:
+		return fmt.Errorf("step %s was just answered with %q by %s", gate.Step, d.answer.Action, d.answer.By)
+	case in.Step != gate.Step:
+		return fmt.Errorf("the open gate is step %q, not %q", gate.Step, in.Step)
+	case !slices.Contains(gate.Actions, in.Action):
+		return fmt.Errorf("action %q is not possible for step %s; possible: %s", in.Action, gate.Step, joinActions(gate.Actions))
+	case strings.TrimSpace(in.By) == "":
+		return fmt.Errorf(`"by" is missing: say who decides`)
+	case in.Action != Retry && strings.TrimSpace(in.Reason) == "":
+		return fmt.Errorf(`"reason" is missing: %s needs one`, in.Action)
+	}
+	return nil
+}
+
+// accept only records the answer; the main coroutine acts on it.
+func (d *decisions) accept(ctx workflow.Context, in Decision) (string, error) {
+	d.answer = &in
+	d.progress.Decisions = append(d.progress.Decisions, Decided{
+		Decision: in, At: workflow.Now(ctx), Error: d.progress.Gate.Error,
+	})
+	return fmt.Sprintf("%s of step %s recorded for %s", in.Action, in.Step, in.By), nil
+}
+
+// ask opens a gate and waits, without a deadline, for its answer. It fails only
+// when ctx is cancelled.
+func (d *decisions) ask(ctx workflow.Context, gate Gate) (Decision, error) {
+	gate.Since = workflow.Now(ctx)
+	before := d.progress.Outcome
+	d.progress.Gate, d.progress.Outcome, d.answer = &gate, Waiting, nil
+	showBoard(ctx, d.progress)
+	upsertOutcome(ctx, Waiting)
+	err := workflow.Await(ctx, func() bool { return d.answer != nil && workflow.AllHandlersFinished(ctx) })
+	d.progress.Gate, d.progress.Outcome = nil, before
+	upsertOutcome(ctx, before)
+	if err != nil {
+		return Decision{}, err
+	}
+	answer := *d.answer
+	d.answer = nil
+	return answer, nil
+}
+
+func joinActions(actions []Action) string {
+	words := make([]string, len(actions))
+	for i, a := range actions {
+		words[i] = string(a)
+	}
+	return strings.Join(words, ", ")
+}

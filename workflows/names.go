@@ -1,0 +1,54 @@
+// Package workflows holds the runbooks: one file each, reading like the
+// document it encodes. Workflow code is deterministic and does no I/O; every
+// effect is an activity. The kernel (runbook.go) executes a list of steps that
+// was recorded before anything is done.
+package workflows
+
+import (
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// TaskQueue is the one queue that acpflow workers poll.
+const TaskQueue = "acpflow"
+
+// Workflow types, as they appear in the Temporal UI's start form.
+const (
+	InstallName         = "Install"
+	AddArchitectureName = "AddArchitecture"
+	SiteLeaseName       = "SiteLease"
+)
+
+// Handler names of every runbook.
+const (
+	StatusQuery  = "status" // returns Progress
+	DecideUpdate = "decide" // takes Decision, returns a sentence
+)
+
+// Search attributes of every runbook, all Keyword.
+var (
+	AttrSite        = temporal.NewSearchAttributeKeyKeyword("AcpSite")
+	AttrCluster     = temporal.NewSearchAttributeKeyKeyword("AcpCluster")
+	AttrRunbook     = temporal.NewSearchAttributeKeyKeyword("AcpRunbook")
+	AttrChange      = temporal.NewSearchAttributeKeyKeyword("AcpChange")
+	AttrRequestedBy = temporal.NewSearchAttributeKeyKeyword("AcpRequestedBy")
+	AttrStep        = temporal.NewSearchAttributeKeyKeyword("AcpStep")
+	AttrOutcome     = temporal.NewSearchAttributeKeyKeyword("AcpOutcome")
+)
+
+// Error types that a runbook's failure carries beside the fault classes.
+const (
+	ErrInvalidInput = "InvalidInput" // the workflow input is not a valid Request
+	ErrSiteBusy     = "SiteBusy"     // another changing run holds the site
+	ErrAborted      = "Aborted"      // a person ended the run at a gate
+)
+
+// RunID is the workflow id that the CLI gives a runbook: one per site, cluster
+// and verb, so that starting twice finds the first.
+func RunID(runbook, site, cluster string) string {
+	return strings.ToLower(runbook) + "/" + site + "/" + cluster
+}
+
+// LeaseID is the workflow id of a site's lease. Holding it is the right to change.
+func LeaseID(site string) string { return "acpflow-site-lease/" + site }

@@ -1,0 +1,81 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Every timeout and retry policy of every runbook, by name and with its reason.
+// Permanent faults are non-retryable by themselves (activities.Boundary), so a
+// policy only says how long transient trouble is worth waiting out.
+
+// heartbeat is how soon a dead worker is noticed. The worker beats for every
+// activity on its own, so that also short ones are taken over quickly.
+const heartbeat = 10 * time.Second
+
+// stallAfter is how long the installer may show no change before a person is
+// asked (EXE-13). A phase of a 3-node install takes minutes, not half an hour.
+const stallAfter = 30 * time.Minute
+
+// installerGrace is how long the installer may need to remove itself (CLN-01).
+const installerGrace = 30 * time.Minute
+
+// leaseEnd bounds the wait for the site lease to be given back.
+const leaseEnd = 30 * time.Second
+
+func options(summary string, limit time.Duration, attempts int32, firstWait, maxWait time.Duration) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		Summary:             summary,
+		StartToCloseTimeout: limit,
+		HeartbeatTimeout:    heartbeat,
+		WaitForCancellation: true, // an undo must not overlap the step it undoes
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    firstWait,
+			BackoffCoefficient: 2,
+			MaximumInterval:    maxWait,
+			MaximumAttempts:    attempts,
+		},
+	}
+}
+
+// quickRead: the worker's own files or one API read. Five tries bridge a blip.
+func quickRead(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 5, time.Second, 10*time.Second))
+}
+
+// nodeRead: one exec on every node of a batch; a slow node answers in seconds,
+// a dead one costs the connect timeout.
+func nodeRead(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 5*time.Minute, 3, 2*time.Second, 10*time.Second))
+}
+
+// nodeWrite: one short remote command with an effect; it observes first, so it
+// may be repeated.
+func nodeWrite(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 5*time.Minute, 5, 2*time.Second, 15*time.Second))
+}
+
+// transfer: gigabytes through an SSH connection; every attempt resumes, so
+// many are cheap.
+func transfer(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 24*time.Hour, 30, 2*time.Second, time.Minute))
+}
+
+// remoteJob: a command of minutes that outlives us on the node; an attempt
+// adopts the one that runs.
+func remoteJob(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 2*time.Hour, 20, 2*time.Second, 30*time.Second))
+}
+
+// longWatch: reading the installer's progress, usually 30-60 minutes (EXE-11).
+// The stall rule ends it, not the clock.
+func longWatch(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 24*time.Hour, 50, time.Second, 30*time.Second))
+}
+
+// untilReady: polling for a state that follows within minutes.
+func untilReady(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 20*time.Minute, 5, 2*time.Second, 30*time.Second))
+}

@@ -1,0 +1,70 @@
+package workflows
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+)
+
+// Effect says what a step does to the world.
+type Effect string
+
+// The effects.
+const (
+	Read        Effect = "read"
+	Write       Effect = "write"
+	Destructive Effect = "destructive"
+)
+
+// StepInfo is the recorded part of a step: what `plan` prints and what history
+// keeps before anything is done.
+type StepInfo struct {
+	ID              string   `json:"id"` // "execute.03-upload"
+	Title           string   `json:"title"`
+	Source          []string `json:"source,omitempty"` // requirement ids and document headings
+	Effect          Effect   `json:"effect"`
+	Reversible      bool     `json:"reversible,omitempty"`      // an abort undoes it
+	Skippable       bool     `json:"skippable,omitempty"`       // a person may skip it with a reason
+	PointOfNoReturn bool     `json:"pointOfNoReturn,omitempty"` // from here on an abort undoes nothing
+	Calls           []string `json:"calls,omitempty"`           // the very commands and API calls
+}
+
+// Step is a recorded step with the code that does and undoes it. Do must be
+// safe to repeat; Undo must succeed when there is nothing to undo.
+type Step struct {
+	StepInfo
+	Do   func(ctx workflow.Context) (activities.Evidence, error)
+	Undo func(ctx workflow.Context) (activities.Evidence, error)
+}
+
+// Plan is the ordered list of steps of one run, before it is run.
+type Plan struct {
+	Runbook    string     `json:"runbook"`
+	Site       string     `json:"site"`
+	Cluster    string     `json:"cluster"`
+	SiteSHA256 string     `json:"siteSha256"` // of the resolved site document
+	Steps      []StepInfo `json:"steps"`
+}
+
+// Digest is the SHA-256 of the plan's JSON, hex.
+func (p Plan) Digest() string {
+	b, err := json.Marshal(p)
+	if err != nil { // strings and bools only: cannot happen
+		panic(err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func infos(steps []Step) []StepInfo {
+	out := make([]StepInfo, len(steps))
+	for i, s := range steps {
+		out[i] = s.StepInfo
+		out[i].Reversible = s.Undo != nil
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package workflows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+)
+
+// Request is the one input of every runbook: what a person can type into the
+// start form. Everything else comes from the site document.
+type Request struct {
+	Site        string `json:"site"`                  // name in the worker's site store
+	Cluster     string `json:"cluster,omitempty"`     // may be empty when the site has one cluster
+	Change      string `json:"change,omitempty"`      // change ticket, for the record
+	RequestedBy string `json:"requestedBy,omitempty"` // who asked
+	OnFailure   string `json:"onFailure,omitempty"`   // "ask" (default): park at a gate; "abort": undo and end
+}
+
+// Values of Request.OnFailure.
+const (
+	OnFailureAsk   = "ask"
+	OnFailureAbort = "abort"
+)
+
+const requestExample = `{"site":"moscow","cluster":"west","change":"CHG-1042"}`
+
+var requestName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// decodeRequest reads the typed input strictly: an unknown or misspelt field
+// must not silently become a default. Errors are non-retryable InvalidInput.
+func decodeRequest(raw converter.RawValue) (Request, error) {
+	var req Request
+	data := bytes.TrimSpace(raw.Payload().GetData())
+	if len(data) == 0 || bytes.Equal(data, []byte("null")) {
+		return req, invalidInput(errors.New("the input is empty"))
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&req); err != nil {
+		return req, invalidInput(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return req, invalidInput(errors.New("there is more than one JSON value"))
+	}
+	return req, req.validate()
+}
+
+func (r *Request) validate() error {
+	if r.OnFailure == "" {
+		r.OnFailure = OnFailureAsk
+	}
+	switch {
+	case r.Site == "":
+		return invalidInput(errors.New(`"site" is missing`))
+	case !requestName.MatchString(r.Site):
+		return invalidInput(fmt.Errorf(`"site" %q is not a site name (lower-case letters, digits and "-")`, r.Site))
+	case r.Cluster != "" && !requestName.MatchString(r.Cluster):
+		return invalidInput(fmt.Errorf(`"cluster" %q is not a cluster name (lower-case letters, digits and "-")`, r.Cluster))
+	case r.OnFailure != OnFailureAsk && r.OnFailure != OnFailureAbort:
+		return invalidInput(fmt.Errorf(`"onFailure" %q is neither "ask" nor "abort"`, r.OnFailure))
+	case len(r.Change) > 200 || len(r.RequestedBy) > 200:
+		return invalidInput(errors.New(`"change" and "requestedBy" may have at most 200 characters`))
+	}
+	return nil
+}
+
+func invalidInput(cause error) error {
+	msg := fmt.Sprintf("the workflow input is not usable: %v. Fix: start it again with input like %s", cause, requestExample)
+	return temporal.NewNonRetryableApplicationError(msg, ErrInvalidInput, nil)
+}

@@ -1,0 +1,166 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/site"
+)
+
+// Runbook is a workflow seen as its ordered list of steps.
+type Runbook struct {
+	Name    string
+	Changes bool // holds the site's lease while it runs
+	// Steps builds the list from the site alone; it does no I/O and is also
+	// what `acpflow plan` calls.
+	Steps func(s *site.Site, c *site.Cluster, out *Progress) []Step
+}
+
+// run is one execution of a runbook.
+type run struct {
+	book     Runbook
+	progress Progress
+	gates    decisions
+	steps    []Step
+	passed   bool // the point of no return
+}
+
+// execute is the body of every runbook workflow.
+func execute(ctx workflow.Context, book Runbook, raw converter.RawValue) (*Progress, error) {
+	r := &run{book: book}
+	r.progress = Progress{Runbook: book.Name, Outcome: InProgress, Started: workflow.Now(ctx)}
+	r.gates = decisions{progress: &r.progress}
+	if err := r.handlers(ctx); err != nil {
+		return nil, err
+	}
+	req, err := decodeRequest(raw)
+	if err != nil {
+		return nil, err
+	}
+	r.progress.Request = req
+	snapshot, cluster, err := r.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if book.Changes {
+		release, err := acquireLease(ctx, &r.progress)
+		if err != nil {
+			return nil, err
+		}
+		defer func() {
+			dctx, cancel := workflow.NewDisconnectedContext(ctx)
+			defer cancel()
+			release(dctx)
+		}()
+	}
+	r.steps = book.Steps(&snapshot.Site, cluster, &r.progress)
+	if err := r.record(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx, r.walk(ctx))
+}
+
+func (r *run) handlers(ctx workflow.Context) error {
+	err := workflow.SetQueryHandlerWithOptions(ctx, StatusQuery, func() (Progress, error) { return r.progress, nil },
+		workflow.QueryHandlerOptions{Description: "Where the run stands: every step with its state, evidence and error, and the open gate."})
+	if err != nil {
+		return err
+	}
+	return r.gates.register(ctx)
+}
+
+// load reads the site once; this snapshot drives the whole run.
+func (r *run) load(ctx workflow.Context) (site.Snapshot, *site.Cluster, error) {
+	var snapshot site.Snapshot
+	var sites *activities.Sites
+	req := &r.progress.Request
+	actx := quickRead(ctx, "Load and validate site "+req.Site)
+	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster}
+	if err := workflow.ExecuteActivity(actx, sites.Load, in).Get(ctx, &snapshot); err != nil {
+		return snapshot, nil, plainError(err)
+	}
+	cluster, ok := snapshot.Site.Cluster(req.Cluster)
+	if !ok { // the activity has refused it already
+		return snapshot, nil, invalidInput(fmt.Errorf("site %s has no cluster %q", req.Site, req.Cluster))
+	}
+	r.progress.Cluster, r.progress.SiteSHA256 = cluster.Name, snapshot.SHA256
+	return snapshot, cluster, workflow.UpsertTypedSearchAttributes(ctx,
+		AttrSite.ValueSet(req.Site), AttrCluster.ValueSet(cluster.Name), AttrRunbook.ValueSet(r.book.Name),
+		AttrChange.ValueSet(req.Change), AttrRequestedBy.ValueSet(req.RequestedBy), AttrOutcome.ValueSet(string(InProgress)))
+}
+
+// record puts the plan into history before anything is done.
+func (r *run) record(ctx workflow.Context, snapshot site.Snapshot) error {
+	plan := Plan{Runbook: r.book.Name, Site: snapshot.Name, Cluster: r.progress.Cluster, SiteSHA256: snapshot.SHA256, Steps: infos(r.steps)}
+	for _, info := range plan.Steps {
+		r.progress.Steps = append(r.progress.Steps, StepProgress{StepInfo: info, State: Pending})
+	}
+	r.progress.PlanDigest = plan.Digest()
+	showBoard(ctx, &r.progress)
+	body, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	if err := workflow.UpsertMemo(ctx, map[string]any{"planDigest": r.progress.PlanDigest}); err != nil {
+		return err
+	}
+	var records *activities.Records
+	ctx = quickRead(ctx, fmt.Sprintf("Record the plan: %d steps", len(plan.Steps)))
+	return workflow.ExecuteActivity(ctx, records.RecordPlan, activities.RecordPlanInput{Plan: body, Digest: r.progress.PlanDigest}).Get(ctx, nil)
+}
+
+// finish turns the end of the walk into the workflow's result.
+func (r *run) finish(ctx workflow.Context, err error) (*Progress, error) {
+	dctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	p := &r.progress
+	ended := workflow.Now(ctx)
+	p.Ended = &ended
+	switch {
+	case err == nil:
+		p.Outcome = Succeeded
+	case temporal.IsCanceledError(err):
+		p.Outcome = Cancelled
+	case isType(err, ErrAborted):
+		p.Outcome = Aborted
+	default:
+		p.Outcome = FailedRun
+	}
+	for i := range p.Steps {
+		if p.Steps[i].State == Pending {
+			p.Steps[i].State = NotRun
+		}
+	}
+	upsertOutcome(dctx, p.Outcome)
+	showBoard(dctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func upsertOutcome(ctx workflow.Context, o Outcome) {
+	if err := workflow.UpsertTypedSearchAttributes(ctx, AttrOutcome.ValueSet(string(o))); err != nil {
+		workflow.GetLogger(ctx).Warn("outcome not recorded", "error", err)
+	}
+}
+
+// plainError unwraps an activity's failure to what the activity said, so that
+// the first line a person reads is the cause and not Temporal's wrapping.
+func plainError(err error) error {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return app
+	}
+	return err
+}
+
+func isType(err error, kind string) bool {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && app.Type() == kind
+}
