@@ -122,13 +122,14 @@ type victoria struct {
 	RunOnMaster   bool     `json:"runOnMaster"`
 }
 
-// masked is a copy in which every secret reads secret.Mask; what is absent
-// stays absent, so that a reader sees which credential is used.
+// masked is a copy in which every secret (and the certificate that travels
+// with its key) reads secret.Mask; what is absent stays absent, so that a reader
+// sees which credential is used.
 func (d document) masked() document {
 	d.Basic.Password = mask(d.Basic.Password)
 	d.Registry.Password = mask(d.Registry.Password)
 	if tp := d.Console.Cert.ThirdParty; tp != nil {
-		d.Console.Cert.ThirdParty = &thirdParty{Certificate: tp.Certificate, PrivateKey: mask(tp.PrivateKey)}
+		d.Console.Cert.ThirdParty = &thirdParty{Certificate: mask(tp.Certificate), PrivateKey: mask(tp.PrivateKey)}
 	}
 	machines := make([]machine, len(d.Cluster.Features.Machines))
 	for i, m := range d.Cluster.Features.Machines {

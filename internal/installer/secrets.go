@@ -65,6 +65,32 @@ func Resolve(s site.Site, clusterName string) (Secrets, error) {
 	return out, nil
 }
 
+// StandIns are values for a configuration that will only be printed masked:
+// one for every reference of the document, so that it can be shown where the
+// secrets are out of reach.
+func StandIns(s site.Site, clusterName string) (Secrets, error) {
+	c, ok := s.Cluster(clusterName)
+	if !ok {
+		return Secrets{}, unknownCluster(s, clusterName)
+	}
+	standIn := func(ref site.Ref) secret.Value {
+		if ref == "" {
+			return secret.Value{}
+		}
+		return secret.NewValue([]byte(secret.Mask))
+	}
+	out := Secrets{
+		AdminPassword:    standIn(s.Platform.AdminPassword),
+		RegistryPassword: standIn(s.Registry.Password),
+		SSHPassword:      standIn(c.SSH.Password),
+		SSHPrivateKey:    standIn(c.SSH.PrivateKey),
+	}
+	if cert := s.Platform.Certificate; cert != nil {
+		out.Certificate, out.CertificateKey = standIn(cert.Certificate), standIn(cert.PrivateKey)
+	}
+	return out, nil
+}
+
 // plainKey returns the key as an unencrypted file: unchanged when it has no
 // passphrase, else decrypted and coded in OpenSSH's format.
 func plainKey(key, passphrase secret.Value, ref string) (secret.Value, error) {
