@@ -1,0 +1,93 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+)
+
+// TSIGName and TSIGAlgorithm name the key that may update the platform's zone
+// (RFC 2136, RFC 8945).
+const (
+	TSIGName      = "acpflow-lab."
+	TSIGAlgorithm = "hmac-sha256"
+)
+
+// recordTTL is the lifetime of the zone's address records in seconds: what a
+// failover waits for in caches, so short.
+const recordTTL = 5
+
+const namedConf = `options {
+	directory "/var/cache/bind";
+	listen-on { %[1]s; };
+	listen-on-v6 { none; };
+	recursion no;
+	allow-query { any; };
+	notify no;
+};
+key "%[2]s" { algorithm %[3]s; secret "%[4]s"; };
+zone "%[5]s" {
+	type primary;
+	file "/var/lib/bind/%[5]s.zone";
+	update-policy { grant %[2]s zonesub ANY; };
+	allow-transfer { key "%[2]s"; };
+};
+`
+
+// The resolver knows the platform's zone and nothing else: its root is empty,
+// so every other name fails at once instead of after a time-out.
+const resolverConf = `options {
+	directory "/var/cache/bind";
+	pid-file "/run/named/resolver.pid";
+	session-keyfile "/run/named/resolver-session.key";
+	listen-on { %[1]s; };
+	listen-on-v6 { none; };
+	recursion yes;
+	allow-query { any; };
+	allow-recursion { any; };
+	dnssec-validation no;
+	notify no;
+};
+include "/etc/bind/resolver-rndc.key";
+controls { inet 127.0.0.1 port 954 allow { 127.0.0.1; } keys { "resolver-rndc"; }; };
+zone "." { type primary; file "/etc/bind/empty-root.zone"; };
+zone "%[2]s" { type forward; forward only; forwarders { %[3]s; }; };
+`
+
+// seedDNS makes the node the platform's authoritative server and, on a second
+// address, the caching resolver of all nodes.
+func (n *Node) seedDNS(files map[string]seedFile, keys *keyring) {
+	s := &n.lab.state
+	rndcKey := fmt.Sprintf("key \"resolver-rndc\" { algorithm %s; secret \"%s\"; };\n", TSIGAlgorithm, keys.rndc)
+	for name, f := range map[string]seedFile{
+		"etc/bind/named.conf": {data: fmt.Sprintf(namedConf, n.Address, strings.TrimSuffix(TSIGName, "."), TSIGAlgorithm, keys.tsig, Zone),
+			mode: 0o640, owner: "bind"},
+		"var/lib/bind/" + Zone + ".zone": {data: zoneFile(s), mode: 0o644, owner: "bind"},
+		"etc/bind/resolver.conf":         {data: fmt.Sprintf(resolverConf, s.resolver(), Zone, n.Address), mode: 0o640, owner: "bind"},
+		"etc/bind/empty-root.zone":       {data: "$TTL 60\n@ SOA . . 1 60 60 60 60\n@ NS localhost.\nlocalhost. A 127.0.0.1\n", mode: 0o644},
+		"etc/bind/resolver-rndc.key":     {data: rndcKey, mode: 0o640, owner: "bind"},
+		"etc/bind/resolver-rndc.conf": {data: rndcKey +
+			"options { default-key \"resolver-rndc\"; default-server 127.0.0.1; default-port 954; };\n", mode: 0o640, owner: "bind"},
+	} {
+		files[name] = f
+	}
+	enable(files, "named.service", "/lib/systemd/system/named.service")
+	enable(files, "named-resolver.service", "/etc/systemd/system/named-resolver.service")
+}
+
+// zoneFile is the platform's zone before anybody updates it: the platform at
+// its first cluster, every cluster under a name of its own, every node.
+func zoneFile(s *state) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "$ORIGIN %s.\n$TTL %d\n@ SOA ns hostmaster 1 3600 600 86400 %d\n@ NS ns\n", Zone, recordTTL, recordTTL)
+	fmt.Fprintf(&b, "ns A %s\nresolver A %s\n", octet(s.Subnet, dnsOctet), s.resolver())
+	fmt.Fprintf(&b, "acp A %s\n", s.Clusters[0].VIP)
+	for _, c := range s.Clusters {
+		fmt.Fprintf(&b, "%s A %s\n", c.Name, c.VIP)
+	}
+	for _, n := range s.Nodes {
+		fmt.Fprintf(&b, "%s A %s\n", n.Name, n.Address)
+	}
+	return b.String()
+}
+
+func (s *state) resolver() string { return octet(s.Subnet, resolverOctet) }

@@ -1,0 +1,81 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// run executes a command of this machine and puts its own words into the error.
+func run(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("lab: %s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// tools maps each command the lab needs to the Debian package that has it.
+var tools = []struct{ command, pkg string }{
+	{"systemd-nspawn", "systemd-container"},
+	{"mmdebstrap", "mmdebstrap"},
+	{"ip", "iproute2"},
+	{"nsenter", "util-linux"},
+	{"openssl", "openssl"},
+}
+
+// prepareHost checks that this machine can run a lab and installs the Debian
+// packages that are missing, saying so.
+func prepareHost(ctx context.Context, log io.Writer) error {
+	if os.Geteuid() != 0 {
+		return errors.New("lab: needs root: it makes bridges and containers. Run it with sudo")
+	}
+	if _, err := cgroupRoots(); err != nil {
+		return err
+	}
+	var missing []string
+	for _, t := range tools {
+		if _, err := exec.LookPath(t.command); err != nil {
+			missing = append(missing, t.pkg)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("lab: this machine lacks %s and has no apt-get; install them by hand", strings.Join(missing, ", "))
+	}
+	unlock, err := lock(ctx, stateRoot+"/.apt.lock", log)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	fmt.Fprintf(log, "lab: installing Debian packages: %s\n", strings.Join(missing, " "))
+	if err := apt(ctx, "update", "--quiet"); err != nil {
+		return err
+	}
+	return apt(ctx, append([]string{"install", "--yes", "--quiet", "--no-install-recommends"}, missing...)...)
+}
+
+func apt(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, "apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("lab: apt-get %s: %w: %s", strings.Join(args, " "), err, tail(out, 2000))
+	}
+	return nil
+}
+
+// tail returns the last n bytes of text, for errors.
+func tail(text []byte, n int) string {
+	text = bytes.TrimSpace(text)
+	if len(text) > n {
+		text = append([]byte("… "), text[len(text)-n:]...)
+	}
+	return string(text)
+}
