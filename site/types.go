@@ -24,6 +24,8 @@ type Site struct {
 	DR         DR        `json:"dr,omitempty"`
 	Clusters   []Cluster `json:"clusters"` // 1, or 2 with DR
 	Waivers    []Waiver  `json:"waivers,omitempty"`
+
+	places *places // where the fields stand in the file, for messages; no part of the document
 }
 
 // Scenario is the capacity plan the site follows (CAP-01…CAP-08).
