@@ -26,7 +26,7 @@ var ErrRefused = errors.New("nothing listens on the installer's port")
 
 const (
 	requestLimit = 30 * time.Second
-	answerLimit  = 32 << 20 // bytes; the answer may carry the whole install log
+	answerLimit  = 16 << 20 // bytes; the answer may carry the whole install log
 )
 
 // The interface is written with two prefixes; which one a package serves is
