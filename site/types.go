@@ -5,6 +5,8 @@
 // into workflow history as it is.
 package site
 
+import "time"
+
 // APIVersion is the only version of the document this release reads.
 const APIVersion = "acpflow/v1"
 
@@ -22,6 +24,7 @@ type Site struct {
 	Registry   Registry  `json:"registry,omitempty"`
 	Package    Package   `json:"package"`
 	DR         DR        `json:"dr,omitempty"`
+	Policy     Policy    `json:"policy,omitempty"`
 	Clusters   []Cluster `json:"clusters"` // 1, or 2 with DR
 	Waivers    []Waiver  `json:"waivers,omitempty"`
 
@@ -77,6 +80,24 @@ type Package struct {
 // install parameters (DR-12…DR-18), never which side is primary.
 type DR struct {
 	Planned bool `json:"planned,omitempty"`
+}
+
+// Policy is the patience of the runbooks with this site.
+type Policy struct {
+	// StallAfter is how long the installer may show no change before a person
+	// is asked (EXE-13): a duration like "30m", at least 10s, default 30m.
+	StallAfter string `json:"stallAfter,omitempty"`
+}
+
+// DefaultStallAfter is longer than any phase of a healthy install (EXE-11).
+const DefaultStallAfter = 30 * time.Minute
+
+// Stall is StallAfter as a duration. A text that Validate refuses gives the default.
+func (p Policy) Stall() time.Duration {
+	if d, err := time.ParseDuration(p.StallAfter); err == nil && d >= 10*time.Second {
+		return d
+	}
+	return DefaultStallAfter
 }
 
 // Cluster is one `global` cluster of the site.

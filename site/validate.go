@@ -18,8 +18,8 @@ type Material struct {
 // needs nothing but the document and m. All problems come at once; see
 // Problems.Err for whether the document may be used.
 func Validate(s *Site, m Material) Problems {
-	j := &judge{site: s, material: m}
-	for _, r := range rules {
+	j := &judge{site: s, material: m, rules: rules}
+	for _, r := range j.rules {
 		j.rule = r.ID
 		r.judge(j)
 	}
@@ -38,7 +38,8 @@ type rule struct {
 type judge struct {
 	site     *Site
 	material Material
-	rule     string
+	rules    []rule // all of them
+	rule     string // the one at work
 	issues   []Issue
 }
 
