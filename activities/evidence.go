@@ -4,7 +4,11 @@
 // references to secrets; values are resolved here and never returned.
 package activities
 
-import "github.com/acpflow/acpflow/checks"
+import (
+	"encoding/json"
+
+	"github.com/acpflow/acpflow/checks"
+)
 
 // Evidence is what a step saw and did, fit for a change review: no secrets,
 // bounded in size.
@@ -24,4 +28,6 @@ type Progress struct {
 	Done  int64  `json:"done,omitempty"`  // in Unit
 	Total int64  `json:"total,omitempty"` // 0 = unknown
 	Unit  string `json:"unit,omitempty"`  // "bytes", "steps" or "nodes"
+
+	Resume json.RawMessage `json:"resume,omitempty"` // for the next attempt only
 }

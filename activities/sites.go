@@ -19,9 +19,9 @@ type LoadSiteInput struct {
 	Cluster string `json:"cluster,omitempty"`
 }
 
-// Load reads and validates a site. Its result carries references to secrets
+// LoadSite reads and validates a site. Its result carries references to secrets
 // only; every problem of the document is in the one BadInput error.
-func (s *Sites) Load(_ context.Context, in LoadSiteInput) (site.Snapshot, error) {
+func (s *Sites) LoadSite(_ context.Context, in LoadSiteInput) (site.Snapshot, error) {
 	snapshot, err := sitestore.Load(s.Dir, in.Site)
 	if err != nil {
 		return site.Snapshot{}, err

@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/acpflow/acpflow/internal/secret"
@@ -30,3 +32,9 @@ func clip(s string, limit int) string {
 
 // shellQuote makes s one word for a POSIX shell.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// digest names a script in the evidence without showing it.
+func digest(script string) string {
+	sum := sha256.Sum256([]byte(script))
+	return hex.EncodeToString(sum[:])
+}

@@ -106,7 +106,7 @@ func activeProgress(desc *workflowservice.DescribeWorkflowExecutionResponse) []a
 		if len(payloads.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(payloads, &progress) != nil {
 			continue
 		}
-		if progress != (activities.Progress{}) {
+		if progress.Text != "" || progress.Total > 0 {
 			out = append(out, progress)
 		}
 	}

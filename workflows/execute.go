@@ -32,7 +32,7 @@ func (i *install) inspect(id, title string, hybrid bool) Step {
 			}
 			slices.Sort(in.Machines)
 			in.Machines = slices.Compact(in.Machines)
-			err := workflow.ExecuteActivity(transfer(ctx, "Inspect "+path.Base(i.site.Package.Path)), a.Inspect, in).Get(ctx, &i.archive)
+			err := workflow.ExecuteActivity(transfer(ctx, "Inspect "+path.Base(i.site.Package.Path)), a.InspectPackage, in).Get(ctx, &i.archive)
 			return i.archive.Evidence, err
 		},
 	}
@@ -58,7 +58,7 @@ func (i *install) space(id, title string, before bool) Step {
 				in.PackageBytes, in.ExtractedBytes = i.archive.Size, i.archive.ExtractedBytes
 				in.Archive = i.remoteArchive()
 			}
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Free space on "+i.node.Name), a.Space, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Free space on "+i.node.Name), a.CheckSpace, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}
@@ -78,14 +78,14 @@ func (i *install) upload() Step {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
 			in := activities.UploadInput{Node: i.node, Local: i.site.Package.Path, Remote: target, SHA256: i.archive.SHA256, Run: runID(ctx)}
-			err := workflow.ExecuteActivity(transfer(ctx, "Upload to "+i.node.Name), a.Upload, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(transfer(ctx, "Upload to "+i.node.Name), a.UploadPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
 			in := activities.RemoveUploadInput{Node: i.node, Remote: target, Run: runID(ctx)}
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the upload from "+i.node.Name), a.RemoveUpload, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the upload from "+i.node.Name), a.RemoveUploadedPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}
@@ -100,21 +100,21 @@ func (i *install) extract() Step {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
 			in.SHA256 = i.archive.SHA256
-			err := workflow.ExecuteActivity(remoteJob(ctx, "Extract on "+i.node.Name), a.Extract, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(remoteJob(ctx, "Extract on "+i.node.Name), a.ExtractPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
 			in.SHA256 = i.archive.SHA256
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the extracted package from "+i.node.Name), a.RemoveExtracted, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the extracted package from "+i.node.Name), a.RemoveExtractedPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}
 }
 
 func (i *install) setup() Step {
-	flags, err := installer.SetupFlags(i.site, i.cluster)
+	flags, err := installer.SetupFlags(*i.site, i.cluster.Name, i.site.Profile)
 	in := activities.SetupInput{Node: i.node, Directory: i.site.Package.Directory, Flags: flags}
 	return Step{
 		StepInfo: StepInfo{ID: "execute.06-setup", Title: "Start the installer with setup.sh", Source: []string{"EXE-06", "EXE-08", "EXE-09"}, Effect: Write,
@@ -126,13 +126,13 @@ func (i *install) setup() Step {
 			}
 			var a *activities.Installer
 			in.Job = jobID(ctx, "setup", i.tries("execute.06-setup"))
-			err := workflow.ExecuteActivity(remoteJob(ctx, "setup.sh on "+i.node.Name), a.Setup, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(remoteJob(ctx, "setup.sh on "+i.node.Name), a.RunSetup, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
 			var evidence activities.Evidence
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the installer from "+i.node.Name), a.Remove, i.container()).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the installer from "+i.node.Name), a.RemoveInstaller, i.container()).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}
@@ -145,7 +145,7 @@ func (i *install) waitInstaller() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
 			var evidence activities.Evidence
-			err := workflow.ExecuteActivity(untilReady(ctx, "Installer on "+i.node.Name), a.WaitReady, activities.InstallerInput{Node: i.node}).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(untilReady(ctx, "Installer on "+i.node.Name), a.WaitForInstaller, activities.InstallerInput{Node: i.node}).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}
@@ -158,7 +158,7 @@ func (i *install) configure() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
 			in := activities.ConfigureInput{Scope: i.scope(), Node: i.node}
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Post the configuration"), a.Configure, in).Get(ctx, &i.posted)
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Post the configuration"), a.ConfigureInstaller, in).Get(ctx, &i.posted)
 			return i.posted.Evidence, err
 		},
 	}
@@ -171,8 +171,8 @@ func (i *install) watch() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
 			var evidence activities.Evidence
-			in := activities.WatchInput{Scope: i.scope(), Node: i.node, StallAfter: stallAfter}
-			err := workflow.ExecuteActivity(longWatch(ctx, "Installer's progress"), a.Watch, in).Get(ctx, &evidence)
+			in := activities.WatchInput{Scope: i.scope(), Node: i.node, StallAfter: i.site.Policy.Stall()}
+			err := workflow.ExecuteActivity(longWatch(ctx, "Installer's progress"), a.WatchInstaller, in).Get(ctx, &evidence)
 			i.ended = workflow.Now(ctx)
 			return evidence, err
 		},
@@ -191,7 +191,7 @@ func (i *install) installerGone() Step {
 			var evidence activities.Evidence
 			var state activities.ContainerResult
 			for wait := 5 * time.Second; ; wait = min(2*wait, 5*time.Minute) {
-				if err := workflow.ExecuteActivity(nodeWrite(ctx, "Is the installer gone?"), a.Container, in).Get(ctx, &state); err != nil {
+				if err := workflow.ExecuteActivity(nodeWrite(ctx, "Is the installer gone?"), a.FindInstaller, in).Get(ctx, &state); err != nil {
 					return evidence, err
 				}
 				left := i.ended.Add(installerGrace).Sub(workflow.Now(ctx))
@@ -206,7 +206,7 @@ func (i *install) installerGone() Step {
 					return evidence, err
 				}
 			}
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Remove the installer from "+i.node.Name), a.Remove, in).Get(ctx, &evidence)
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Remove the installer from "+i.node.Name), a.RemoveInstaller, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}

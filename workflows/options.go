@@ -15,12 +15,12 @@ import (
 // activity on its own, so that also short ones are taken over quickly.
 const heartbeat = 10 * time.Second
 
-// stallAfter is how long the installer may show no change before a person is
-// asked (EXE-13). A phase of a 3-node install takes minutes, not half an hour.
-const stallAfter = 30 * time.Minute
-
 // installerGrace is how long the installer may need to remove itself (CLN-01).
 const installerGrace = 30 * time.Minute
+
+// settleWithin is how long a freshly installed cluster may need until nothing
+// blocks: Pods restart while plugins come up.
+const settleWithin = 10 * time.Minute
 
 // leaseEnd bounds the wait for the site lease to be given back.
 const leaseEnd = 30 * time.Second

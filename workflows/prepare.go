@@ -55,7 +55,7 @@ func (i *install) reachNodes() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			reports, err := i.everyNode(ctx, "Reach", func(ctx workflow.Context, nodes []activities.Node) workflow.Future {
 				var a *activities.Nodes
-				return workflow.ExecuteActivity(ctx, a.Reach, activities.ReachInput{Nodes: nodes})
+				return workflow.ExecuteActivity(ctx, a.ReachNodes, activities.ReachInput{Nodes: nodes})
 			})
 			return activities.Evidence{Summary: fmt.Sprintf("%d nodes reached", len(reports))}, err
 		},
@@ -72,7 +72,7 @@ func (i *install) checkNodes() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			reports, err := i.everyNode(ctx, "Check", func(ctx workflow.Context, nodes []activities.Node) workflow.Future {
 				var a *activities.Nodes
-				return workflow.ExecuteActivity(ctx, a.Check, activities.CheckInput{Scope: i.scope(), Nodes: names(nodes)})
+				return workflow.ExecuteActivity(ctx, a.CheckNodes, activities.CheckInput{Scope: i.scope(), Nodes: names(nodes)})
 			})
 			if err != nil {
 				return activities.Evidence{}, err
@@ -98,7 +98,7 @@ func (i *install) checkTogether() Step {
 			var a *activities.Nodes
 			var findings []checks.Finding
 			in := activities.TogetherInput{Scope: i.scope(), Facts: i.facts}
-			err := workflow.ExecuteActivity(quickRead(ctx, "Compare the nodes"), a.Together, in).Get(ctx, &findings)
+			err := workflow.ExecuteActivity(quickRead(ctx, "Compare the nodes"), a.CompareNodes, in).Get(ctx, &findings)
 			if err != nil {
 				return activities.Evidence{}, err
 			}

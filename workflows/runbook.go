@@ -82,7 +82,7 @@ func (r *run) load(ctx workflow.Context) (site.Snapshot, *site.Cluster, error) {
 	req := &r.progress.Request
 	actx := quickRead(ctx, "Load and validate site "+req.Site)
 	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster}
-	if err := workflow.ExecuteActivity(actx, sites.Load, in).Get(ctx, &snapshot); err != nil {
+	if err := workflow.ExecuteActivity(actx, sites.LoadSite, in).Get(ctx, &snapshot); err != nil {
 		return snapshot, nil, plainError(err)
 	}
 	cluster, ok := snapshot.Site.Cluster(req.Cluster)

@@ -15,7 +15,7 @@ func (i *install) verification(info StepInfo, check any) Step {
 	}
 	return Step{StepInfo: info, Do: func(ctx workflow.Context) (activities.Evidence, error) {
 		var evidence activities.Evidence
-		in := activities.ClusterInput{Scope: i.scope(), Certificate: i.posted.Certificate}
+		in := activities.ClusterInput{Scope: i.scope(), Settle: settleWithin}
 		err := workflow.ExecuteActivity(untilReady(ctx, info.Title), check, in).Get(ctx, &evidence)
 		return evidence, err
 	}}
@@ -25,27 +25,27 @@ var clusterChecks *activities.Cluster
 
 func (i *install) nodesReady() Step {
 	return i.verification(StepInfo{ID: "verify.01-nodes", Title: "Every node is Ready", Source: []string{"VER-05"},
-		Calls: []string{"GET /api/v1/nodes"}}, clusterChecks.NodesReady)
+		Calls: []string{"GET /api/v1/nodes"}}, clusterChecks.CheckNodesReady)
 }
 
 func (i *install) clusterModule() Step {
 	return i.verification(StepInfo{ID: "verify.02-cluster-module", Title: "ClusterModule global is healthy", Source: []string{"VER-05"},
-		Calls: []string{"GET /apis/cluster.alauda.io/v1alpha2/clustermodules/global"}}, clusterChecks.ClusterModule)
+		Calls: []string{"GET /apis/cluster.alauda.io/v1alpha2/clustermodules/global"}}, clusterChecks.CheckClusterModule)
 }
 
 func (i *install) appReleases() Step {
 	return i.verification(StepInfo{ID: "verify.03-app-releases", Title: "No AppRelease has failed", Source: []string{"VER-02", "VER-05"},
-		Calls: []string{"GET /apis/operator.alauda.io/v1alpha1/appreleases"}}, clusterChecks.AppReleases)
+		Calls: []string{"GET /apis/operator.alauda.io/v1alpha1/appreleases"}}, clusterChecks.CheckAppReleases)
 }
 
 func (i *install) pods() Step {
 	return i.verification(StepInfo{ID: "verify.04-pods", Title: "Every Pod runs and is ready, or has completed", Source: []string{"VER-03", "VER-05"},
-		Calls: []string{"GET /api/v1/pods"}}, clusterChecks.Pods)
+		Calls: []string{"GET /api/v1/pods"}}, clusterChecks.CheckPods)
 }
 
 func (i *install) platformURL() Step {
 	step := i.verification(StepInfo{ID: "verify.05-platform-url", Title: "The platform answers with the expected certificate", Source: []string{"VER-04", "PAR-07", "PAR-11"},
-		Calls: []string{"GET " + activities.PlatformURL(i.site)}}, clusterChecks.Platform)
+		Calls: []string{"GET " + activities.PlatformURL(i.site)}}, clusterChecks.CheckPlatform)
 	do := step.Do
 	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
 		i.out.PlatformURL = activities.PlatformURL(i.site)
@@ -56,7 +56,7 @@ func (i *install) platformURL() Step {
 
 func (i *install) productDocs() Step {
 	return i.verification(StepInfo{ID: "verify.06-product-docs", Title: "Install the Product Docs plugin", Source: []string{"VER-06"}, Effect: Write,
-		Calls: []string{"POST /apis/cluster.alauda.io/v1alpha1/moduleinfoes   # Product Docs"}}, clusterChecks.ProductDocs)
+		Calls: []string{"POST /apis/cluster.alauda.io/v1alpha1/moduleinfoes   # Product Docs"}}, clusterChecks.InstallProductDocs)
 }
 
 // syncImages brings the images of the second architecture into the registry (PKG-10 step 2).

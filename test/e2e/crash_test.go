@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab/installer/faults"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// The worker is killed four times and Temporal once: the end is the same, the
+// configuration is posted once, and hardly anything is sent again.
+func TestInstallSurvivesKills(t *testing.T) {
+	world.pristine(t)
+	world.orders(t, "west-1", faults.Faults{})
+	name := world.site(t, "killed", "west", func(s *site.Site) { s.Platform.ProductDocs = false })
+	id := world.install(t, name)
+	node := world.node(t, "west-1")
+
+	when(t, "upload under way", func(ctx context.Context) bool {
+		size, err := node.Script(ctx, `du -sk /root/cpaas-install 2>/dev/null | cut -f1`)
+		kib, _ := strconv.Atoi(strings.TrimSpace(size))
+		return err == nil && kib > 30<<10
+	})
+	killWorker(t)
+
+	running(t, id, "execute.04-extract")
+	when(t, "extraction under way", func(ctx context.Context) bool {
+		out, err := node.Script(ctx, `ls -d /root/cpaas-install/.acpflow-extract 2>/dev/null || true`)
+		return err == nil && strings.TrimSpace(out) != ""
+	})
+	killWorker(t)
+
+	when(t, "configuration taken", func(ctx context.Context) bool { return posts(t, "west-1") == 1 })
+	killWorker(t)
+
+	running(t, id, "execute.09-progress")
+	killWorker(t)
+	world.server.Kill()
+	require.NoError(t, world.server.Restart(t.Context()))
+
+	p := world.succeeds(t, id)
+	assert.Equal(t, 1, posts(t, "west-1"), "the configuration must be posted once")
+	for _, s := range p.Steps {
+		assert.Equal(t, workflows.Done, s.State, s.ID)
+		assert.Equal(t, 1, s.Tries, "%s: nobody was asked", s.ID)
+	}
+	upload := p.Steps[5].Evidence
+	require.Equal(t, "execute.03-upload", p.Steps[5].ID)
+	sent, err := strconv.ParseInt(upload.Facts["sent"], 10, 64)
+	require.NoError(t, err)
+	skipped, err := strconv.ParseInt(upload.Facts["skipped"], 10, 64)
+	require.NoError(t, err)
+	assert.Positive(t, skipped, "the second attempt must resume: %s", upload.Summary)
+	assert.Positive(t, sent, "the kill came after the upload: %s", upload.Summary)
+	recordHistory(t, id, "install-killed")
+}
+
+// when waits for something on a node.
+func when(t *testing.T, what string, holds func(context.Context) bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if holds(t.Context()) {
+			return
+		}
+	}
+	t.Fatalf("no %s within %v\nworker log:\n%s", what, patience, world.worker.Log())
+}
+
+// running waits until the run is at a step.
+func running(t *testing.T, id, step string) {
+	t.Helper()
+	world.until(t, id, step, func(p *workflows.Progress) bool {
+		for _, s := range p.Steps {
+			if s.ID == step {
+				return s.State == workflows.Running
+			}
+		}
+		return false
+	})
+}
+
+// killWorker ends the worker as a crash does and starts another.
+func killWorker(t *testing.T) {
+	t.Helper()
+	world.worker.Kill()
+	require.NoError(t, world.startWorker(t.Context()))
+}
+
+// posts is how many configurations the installer on a node accepted.
+func posts(t *testing.T, node string) int {
+	t.Helper()
+	out, err := world.node(t, node).Script(t.Context(), `cat /var/lib/acp-lab/posts.json 2>/dev/null || echo '{}'`)
+	require.NoError(t, err)
+	return acceptedIn(t, out)
+}

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab/installer/faults"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// The installer answers 500, then garbage, then fails a phase and recovers by
+// itself, with the word Success in its log text all the while: one install
+// goes through it all without asking anybody.
+func TestInstallerTroubleThatPasses(t *testing.T) {
+	world.pristine(t)
+	world.orders(t, "solo-1", faults.Faults{
+		ConfigErrors: 1, ProgressErrors: 3, ProgressGarbage: 3, SuccessInLog: true,
+		FailPhase: &faults.FailPhase{Phase: 2, Times: 1},
+	})
+	id := world.install(t, world.site(t, "trouble", "solo", nil))
+	p := world.succeeds(t, id)
+	assert.Empty(t, p.Decisions, "nobody had to decide")
+	assert.Equal(t, 1, posts(t, "solo-1"))
+}
+
+// The reply to the POST is lost, and the installer is gone right after success:
+// the run adopts, and judges the cluster itself.
+func TestLostReplyAndGoneAfterSuccess(t *testing.T) {
+	world.pristine(t)
+	world.orders(t, "solo-1", faults.Faults{ConfigReplyLost: true, GoneAfterSuccess: true})
+	id := world.install(t, world.site(t, "lostreply", "solo", nil))
+	p := world.succeeds(t, id)
+	assert.Equal(t, 1, posts(t, "solo-1"))
+	for _, s := range p.Steps {
+		assert.Equal(t, workflows.Done, s.State, s.ID)
+		switch s.ID {
+		case "execute.08-configure":
+			assert.Contains(t, s.Evidence.Summary, "adopted")
+		case "execute.09-progress":
+			assert.Contains(t, s.Evidence.Summary, "the cluster is healthy")
+		}
+	}
+}
+
+// An installer that stalls for ever parks with the phase and where to look;
+// once the cause is mended, retry goes on.
+func TestStalledInstallerParksAndGoesOn(t *testing.T) {
+	world.pristine(t)
+	world.orders(t, "solo-1", faults.Faults{StallPhase: 2})
+	id := world.install(t, world.site(t, "stalled", "solo", func(s *site.Site) { s.Policy.StallAfter = "15s" }))
+	gate := world.gate(t, id, "execute.09-progress")
+	assert.Contains(t, gate.Error, "Fix:")
+	assert.Regexp(t, `no (change|news|progress)|15s`, gate.Error)
+	world.orders(t, "solo-1", faults.Faults{})
+	world.decide(t, id, "retry", "the phase moves again")
+	world.succeeds(t, id)
+	assert.Equal(t, 1, posts(t, "solo-1"))
+}

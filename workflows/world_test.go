@@ -1,0 +1,146 @@
+package workflows_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// world runs a runbook with every activity answered here. It records what was
+// called, so that a test can say what did NOT run.
+type world struct {
+	t   *testing.T
+	env *testsuite.TestWorkflowEnvironment
+
+	mu    sync.Mutex
+	calls []string         // activity names in order of their first attempt
+	fail  map[string]error // activity → error it gives, until removed
+	left  int              // looks at the installer before it is gone
+}
+
+func newWorld(t *testing.T) *world {
+	var suite testsuite.WorkflowTestSuite
+	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}}
+	workflows.Register(w.env)
+	for _, part := range []any{&activities.Sites{}, &activities.Records{}, &activities.Nodes{}, &activities.CorePackage{}, &activities.Installer{}, &activities.Cluster{}} {
+		w.env.RegisterActivity(part)
+	}
+	w.answers()
+	w.env.SetTestTimeout(20 * time.Second)
+	return w
+}
+
+// answers gives every activity its good answer.
+func (w *world) answers() {
+	reports := func() any {
+		var out activities.NodeReports
+		for _, n := range theSite().Clusters[0].Nodes {
+			out.Nodes = append(out.Nodes, activities.NodeReport{Node: n.Name, Facts: activities.NodeFacts{Node: n.Name, Machine: "x86_64"},
+				Findings: []checks.Finding{{Rule: "CHK-07", Node: n.Name, Outcome: checks.Pass}}})
+		}
+		return out
+	}
+	w.on("LoadSite", func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: theSite()} })
+	w.on("RecordPlan", func() any { return activities.Evidence{Summary: "plan recorded"} })
+	w.on("ReachNodes", reports)
+	w.on("CheckNodes", reports)
+	w.on("CompareNodes", func() any { return []checks.Finding{{Rule: "CHK-27", Outcome: checks.Pass}} })
+	w.on("InspectPackage", func() any { return activities.InspectResult{SHA256: "abc", Size: 10, ExtractedBytes: 20} })
+	w.on("ConfigureInstaller", func() any { return activities.ConfigureResult{Evidence: activities.Evidence{Summary: "posted"}} })
+	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
+	for _, name := range []string{"CheckSpace", "UploadPackage", "RemoveUploadedPackage", "ExtractPackage", "RemoveExtractedPackage", "RunSetup",
+		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
+		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture"} {
+		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
+	}
+}
+
+func (w *world) on(name string, answer func() any) {
+	w.env.OnActivity(name, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ json.RawMessage) (any, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if activity.GetInfo(ctx).Attempt == 1 {
+			w.calls = append(w.calls, name)
+		}
+		if err := w.fail[name]; err != nil {
+			return nil, err
+		}
+		return answer(), nil
+	})
+}
+
+// breaks makes an activity fail for good, as a permanent fault does.
+func (w *world) breaks(name string, class fault.Class) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail[name] = temporal.NewNonRetryableApplicationError(name+" is broken. Fix: mend it", string(class), nil)
+}
+
+func (w *world) mends(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.fail, name)
+}
+
+// after runs f once the given workflow time has passed.
+func (w *world) after(d time.Duration, f func()) { w.env.RegisterDelayedCallback(f, d) }
+
+// status queries the run.
+func (w *world) status() workflows.Progress {
+	value, err := w.env.QueryWorkflow(workflows.StatusQuery)
+	require.NoError(w.t, err)
+	var p workflows.Progress
+	require.NoError(w.t, value.Get(&p))
+	return p
+}
+
+// decide sends the Update and returns why it was rejected, or nil.
+func (w *world) decide(d workflows.Decision) error {
+	var rejected error
+	w.env.UpdateWorkflow(workflows.DecideUpdate, "", &testsuite.TestUpdateCallback{
+		OnAccept:   func() {},
+		OnReject:   func(err error) { rejected = err },
+		OnComplete: func(any, error) {},
+	}, d)
+	return rejected
+}
+
+func (w *world) run(request any) error {
+	w.env.ExecuteWorkflow(workflows.InstallName, request)
+	require.True(w.t, w.env.IsWorkflowCompleted())
+	return w.env.GetWorkflowError()
+}
+
+func (w *world) called(name string) bool { return slices.Contains(w.calls, name) }
+
+var request = workflows.Request{Site: "lab", Cluster: "west", Change: "CHG-1"}
+
+// theSite is a valid three-node site.
+func theSite() site.Site {
+	s := site.Site{
+		APIVersion: site.APIVersion, Name: "lab", Profile: "acp-4.1-seed",
+		Platform: site.Platform{Address: "acp.example.com", HTTPSPort: 443, AdminUser: "admin", AdminPassword: "env:ADMIN"},
+		Package:  site.Package{Path: "/packages/core.tar", Checksum: "sha256:00", Architecture: "amd64", Directory: "/root/cpaas-install"},
+		Clusters: []site.Cluster{{Name: "west", Endpoint: site.Endpoint{VIP: "192.0.2.10"},
+			Network: site.Network{CNI: site.KubeOVN, IPFamily: site.IPv4}, SSH: site.SSH{User: "root", Port: 22}}},
+	}
+	for i, name := range []string{"m1", "m2", "m3"} {
+		s.Clusters[0].Nodes = append(s.Clusters[0].Nodes, site.Node{Name: name, Address: "192.0.2.1" + string(rune('1'+i)), Role: site.ControlPlane})
+	}
+	return s
+}
