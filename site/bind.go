@@ -10,12 +10,15 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
+// maxFaults bounds a report; nobody reads more, and history has no room.
+const maxFaults = 100
+
 // binder lays a YAML tree onto the document's types. Unlike a plain decoder it
 // goes on after a fault, so that all of them are reported, and it notes where
 // every field stands.
 type binder struct {
 	places *places
-	issues []Issue
+	issues []Issue // at most maxFaults
 }
 
 func (b *binder) document(body ast.Node, s *Site) {
@@ -81,8 +84,8 @@ func (b *binder) fields(n ast.Node, to reflect.Value, path string) {
 			b.unknown(path, key, tk, to.Type())
 			continue
 		}
-		if e.Value.Type() == ast.MappingType || e.Value.Type() == ast.MappingValueType || e.Value.Type() == ast.SequenceType || e.Value.Type() == ast.NullType {
-			b.places.at[child(path, key)] = placeOf(tk) // a block is best named by its key
+		if isBlock(e.Value) { // a block is best named by its key
+			b.places.at[child(path, key)] = placeOf(tk)
 		}
 		b.value(e.Value, to.Field(field), child(path, key))
 	}
@@ -90,6 +93,9 @@ func (b *binder) fields(n ast.Node, to reflect.Value, path string) {
 
 // unknown reports a field the document does not have.
 func (b *binder) unknown(path, key string, tk *token.Token, in reflect.Type) {
+	if len(b.issues) >= maxFaults {
+		return
+	}
 	where := "here"
 	if path != "" {
 		where = "in " + path
@@ -156,6 +162,9 @@ func (b *binder) mismatch(n ast.Node, path, want string) {
 }
 
 func (b *binder) report(rule, path string, tk *token.Token, message, fix string) {
+	if len(b.issues) >= maxFaults {
+		return
+	}
 	at := placeOf(tk)
 	b.issues = append(b.issues, Issue{Rule: rule, Severity: SeverityError, Path: path, Line: at.line, Column: at.column, Message: message, Fix: fix})
 }
@@ -170,6 +179,15 @@ func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
 		return []*ast.MappingValueNode{v}, true
 	}
 	return nil, false
+}
+
+// isBlock reports whether a value has no place of its own a reader would look at.
+func isBlock(n ast.Node) bool {
+	switch n.Type() {
+	case ast.MappingType, ast.MappingValueType, ast.SequenceType, ast.NullType:
+		return true
+	}
+	return false
 }
 
 // firstToken is where a reader sees the node begin.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -13,9 +14,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxDocument bounds a document: fifty nodes with pinned RSA host keys are
-// about 50 kB.
-const maxDocument = 256 << 10
+// MaxDocument bounds a document, in bytes: fifty nodes with pinned RSA host
+// keys are about 50 kB.
+const MaxDocument = 256 << 10
 
 // maxDepth bounds nesting; the document itself needs 6. The YAML parser is
 // recursive and must not see a hostile one.
@@ -56,8 +57,8 @@ func parseYAML(data []byte) (body ast.Node, issue *Issue) {
 		}
 	}()
 	switch {
-	case len(data) > maxDocument:
-		return nil, unreadable(nil, fmt.Sprintf("the document has %d bytes, more than the %d allowed", len(data), maxDocument), "")
+	case len(data) > MaxDocument:
+		return nil, unreadable(nil, fmt.Sprintf("the document has %d bytes, more than the %d allowed", len(data), MaxDocument), "")
 	case !utf8.Valid(data) || bytes.ContainsRune(data, 0):
 		return nil, unreadable(nil, "the document is not UTF-8 text", "save it as UTF-8")
 	case len(bytes.TrimSpace(data)) == 0:
@@ -119,7 +120,11 @@ func tooDeep(tokens token.Tokens) *token.Token {
 
 func syntaxIssue(err error) *Issue {
 	if y, ok := errors.AsType[yaml.Error](err); ok {
-		return unreadable(y.GetToken(), y.GetMessage(), "indent with blanks, never tabs; quote texts that hold : # or quotes")
+		message, fix := y.GetMessage(), "check the indentation, and quote texts that hold : # or quotes"
+		if strings.Contains(message, "\t") {
+			message, fix = "a tab stands where only blanks may", "indent with blanks"
+		}
+		return unreadable(y.GetToken(), message, fix)
 	}
 	return unreadable(nil, "this is no YAML the parser can read", "check the document with a YAML editor")
 }

@@ -60,8 +60,17 @@ func (p Problems) Error() string {
 			}
 		}
 	}
+	if more := len(lines) - 1 - maxFaults; more > 0 {
+		lines = append(lines[:1+maxFaults], fmt.Sprintf("  and %d more", more))
+	}
+	if slices.ContainsFunc(p.Issues, ofForm) {
+		lines = append(lines, "  The rules are judged as soon as the document can be read.")
+	}
 	return strings.Join(lines, "\n")
 }
+
+// ofForm reports whether Parse found the issue.
+func ofForm(i Issue) bool { return i.Rule >= "DOC-01" && i.Rule <= "DOC-04" }
 
 // line is "file:3:5: error DR-14 platform.address: message. Fix: fix".
 func (p Problems) line(i Issue) string {

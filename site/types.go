@@ -16,9 +16,9 @@ type Ref string
 
 // Site is the whole document.
 type Site struct {
-	APIVersion string    `json:"apiVersion"`
+	APIVersion string    `json:"apiVersion"`         // acpflow/v1
 	Name       string    `json:"name"`               // DNS label; also the file name in the site store and the workflow id
-	Profile    string    `json:"profile,omitempty"`  // rule profile, default acp-4.1-seed (requirements 1.13)
+	Profile    string    `json:"profile,omitempty"`  // edition of the product's rules, default acp-4.1-seed
 	Scenario   Scenario  `json:"scenario,omitempty"` // default multi-cluster (CAP-*)
 	Platform   Platform  `json:"platform"`
 	Registry   Registry  `json:"registry,omitempty"`
@@ -44,28 +44,28 @@ const (
 // Platform is what users reach: address, ports, certificate, admin account.
 type Platform struct {
 	Address        string       `json:"address"`                  // platform access address: domain or IP (PAR-07, PAR-09)
-	OtherAddresses []string     `json:"otherAddresses,omitempty"` // PAR-10
+	OtherAddresses []string     `json:"otherAddresses,omitempty"` // further names or addresses users reach the platform by (PAR-10)
 	HTTPSPort      int          `json:"httpsPort,omitempty"`      // default 443 (PAR-08, DR-17)
-	HTTPPort       int          `json:"httpPort,omitempty"`       // 0 = off
-	IPv6Access     bool         `json:"ipv6Access,omitempty"`     // demands a domain (NET-04, PAR-09)
+	HTTPPort       int          `json:"httpPort,omitempty"`       // 0 = off, 80 with disaster recovery (PAR-08, DR-17)
+	IPv6Access     bool         `json:"ipv6Access,omitempty"`     // users come over IPv6; demands a domain (NET-04, PAR-09)
 	Certificate    *Certificate `json:"certificate,omitempty"`    // nil = self-signed (PAR-11)
 	AdminUser      string       `json:"adminUser,omitempty"`      // default admin
-	AdminPassword  Ref          `json:"adminPassword"`
-	Products       []string     `json:"products,omitempty"`    // default base, acp
-	ProductDocs    bool         `json:"productDocs,omitempty"` // install the Product Docs plugin (VER-06)
+	AdminPassword  Ref          `json:"adminPassword"`            // of the platform's administrator
+	Products       []string     `json:"products,omitempty"`       // default base, acp
+	ProductDocs    bool         `json:"productDocs,omitempty"`    // install the Product Docs plugin (VER-06)
 }
 
 // Certificate is the user's own certificate ("An Existing Certificate").
 type Certificate struct {
 	Certificate Ref `json:"certificate"` // PEM chain, leaf first
-	PrivateKey  Ref `json:"privateKey"`  // PEM
+	PrivateKey  Ref `json:"privateKey"`  // PEM, not encrypted
 }
 
 // Registry is the image repository (PAR-12, DR-16).
 type Registry struct {
 	External string `json:"external,omitempty"` // host[:port]; empty = Platform Deployment
-	Username string `json:"username,omitempty"`
-	Password Ref    `json:"password,omitempty"`
+	Username string `json:"username,omitempty"` // demanded by DR-16
+	Password Ref    `json:"password,omitempty"` // goes with username
 }
 
 // Package is the Core Package on the worker's disk (PKG-01…PKG-04).
@@ -79,7 +79,7 @@ type Package struct {
 // DR says whether the site is, or will become, a DR pair (GEN-05). It changes
 // install parameters (DR-12…DR-18), never which side is primary.
 type DR struct {
-	Planned bool `json:"planned,omitempty"`
+	Planned bool `json:"planned,omitempty"` // the site is, or will become, a pair
 }
 
 // Policy is the patience of the runbooks with this site.
@@ -104,13 +104,13 @@ func (p Policy) Stall() time.Duration {
 type Cluster struct {
 	Name         string     `json:"name"` // DNS label, for example west
 	Endpoint     Endpoint   `json:"endpoint"`
-	ExternalIP   string     `json:"externalIP,omitempty"` // NET-03
+	ExternalIP   string     `json:"externalIP,omitempty"` // address for workload clusters in other networks (NET-03)
 	Kubernetes   Kubernetes `json:"kubernetes"`
 	Network      Network    `json:"network,omitempty"`
 	SSH          SSH        `json:"ssh"`
 	Nodes        []Node     `json:"nodes"`
-	Isolation    bool       `json:"platformNodeIsolation,omitempty"` // PAR-20
-	HostnameNode bool       `json:"hostnameAsNodeName,omitempty"`    // PAR-15
+	Isolation    bool       `json:"platformNodeIsolation,omitempty"` // nodes run platform components only (PAR-20)
+	HostnameNode bool       `json:"hostnameAsNodeName,omitempty"`    // else nodes are named by their address (PAR-15)
 	LocalStorage bool       `json:"localStorage,omitempty"`          // TopoLVM or Rook planned (CHK-21)
 	Monitoring   Monitoring `json:"monitoring,omitempty"`
 	Other        []string   `json:"otherAddresses,omitempty"` // Other Platform Access Addresses of this cluster (DR-18)
@@ -164,11 +164,11 @@ type Network struct {
 // SSH is how the worker, and the installer after it, reach the nodes. The
 // installer knows one user, port and credential for all nodes.
 type SSH struct {
-	User       string `json:"user,omitempty"` // default root
-	Port       int    `json:"port,omitempty"` // default 22
-	PrivateKey Ref    `json:"privateKey,omitempty"`
-	Passphrase Ref    `json:"passphrase,omitempty"`
-	Password   Ref    `json:"password,omitempty"`
+	User       string `json:"user,omitempty"`       // default root
+	Port       int    `json:"port,omitempty"`       // default 22
+	PrivateKey Ref    `json:"privateKey,omitempty"` // PEM; this or password is needed
+	Passphrase Ref    `json:"passphrase,omitempty"` // of privateKey
+	Password   Ref    `json:"password,omitempty"`   // of user
 	Agent      bool   `json:"agent,omitempty"`      // use SSH_AUTH_SOCK of the worker
 	KnownHosts string `json:"knownHosts,omitempty"` // file on the worker; needed for nodes without hostKey
 	Jump       *Jump  `json:"jump,omitempty"`
@@ -176,13 +176,13 @@ type SSH struct {
 
 // Jump is a bastion in front of the nodes.
 type Jump struct {
-	Address    string `json:"address"`
-	User       string `json:"user,omitempty"`
-	Port       int    `json:"port,omitempty"`
-	PrivateKey Ref    `json:"privateKey,omitempty"`
-	Passphrase Ref    `json:"passphrase,omitempty"`
-	Password   Ref    `json:"password,omitempty"`
-	HostKey    string `json:"hostKey,omitempty"`
+	Address    string `json:"address"`              // host name or IP
+	User       string `json:"user,omitempty"`       // default root
+	Port       int    `json:"port,omitempty"`       // default 22
+	PrivateKey Ref    `json:"privateKey,omitempty"` // PEM
+	Passphrase Ref    `json:"passphrase,omitempty"` // of privateKey
+	Password   Ref    `json:"password,omitempty"`   // of user
+	HostKey    string `json:"hostKey,omitempty"`    // pinned, like a node's
 }
 
 // Role of a node.
@@ -196,29 +196,29 @@ const (
 
 // Node is one machine. The first control plane is the installer node (EXE-02).
 type Node struct {
-	Name        string `json:"name"`
+	Name        string `json:"name"`                  // host name, unique in the cluster
 	Address     string `json:"address"`               // IPv4 (IPv6 for ipFamily ipv6)
 	AddressIPv6 string `json:"addressIPv6,omitempty"` // dual stack
-	Role        Role   `json:"role"`
-	HostKey     string `json:"hostKey,omitempty"`    // pinned, authorized_keys format: "ssh-ed25519 AAAA…"
-	Deployable  *bool  `json:"deployable,omitempty"` // Deployable Applications (PAR-31, PAR-32); nil = by role and isolation
+	Role        Role   `json:"role"`                  // control-plane or worker
+	HostKey     string `json:"hostKey,omitempty"`     // pinned, authorized_keys format: "ssh-ed25519 AAAA…"
+	Deployable  *bool  `json:"deployable,omitempty"`  // Deployable Applications (PAR-31, PAR-32); nil = by role and isolation
 }
 
 // Monitoring places the log and metric stores (vendor-api 5.2).
 type Monitoring struct {
-	Elasticsearch   []string `json:"elasticsearch,omitempty"` // node names
-	Prometheus      []string `json:"prometheus,omitempty"`    // exclusive with victoriaMetrics
-	VictoriaMetrics []string `json:"victoriaMetrics,omitempty"`
-	AgentReplicas   int      `json:"victoriaMetricsAgentReplicas,omitempty"`
+	Elasticsearch   []string `json:"elasticsearch,omitempty"`                // names of the nodes that keep logs
+	Prometheus      []string `json:"prometheus,omitempty"`                   // names of the nodes that keep metrics; exclusive with victoriaMetrics
+	VictoriaMetrics []string `json:"victoriaMetrics,omitempty"`              // names of the nodes that keep metrics
+	AgentReplicas   int      `json:"victoriaMetricsAgentReplicas,omitempty"` // default 1 with victoriaMetrics
 }
 
 // Waiver lets a named rule fail on named nodes, with an author and an end.
 type Waiver struct {
 	Rule    string   `json:"rule"`            // id, for example CHK-03
 	Nodes   []string `json:"nodes,omitempty"` // empty = every node
-	Reason  string   `json:"reason"`
-	Author  string   `json:"author"`
-	Expires string   `json:"expires"` // YYYY-MM-DD, last valid day (UTC)
+	Reason  string   `json:"reason"`          // why the failure is accepted
+	Author  string   `json:"author"`          // who accepts it
+	Expires string   `json:"expires"`         // YYYY-MM-DD, last valid day (UTC)
 }
 
 // InstallerNode is the first control plane, where the installer runs (EXE-02).

@@ -30,7 +30,7 @@ var waivable = []struct {
 
 // Waivable lists the ids a waiver may name, in the order of the catalogue.
 func Waivable() []string {
-	var out []string
+	out := []string{"OS"} // the whole table of systems is one rule
 	for _, w := range waivable {
 		for n := w.from; n <= w.to; n++ {
 			out = append(out, fmt.Sprintf("%s-%02d", w.prefix, n))

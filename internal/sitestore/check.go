@@ -12,12 +12,22 @@ import (
 // as this machine sees them at now. The site is nil when the document can't be
 // read at all.
 func Check(name string, data []byte, now time.Time) (*site.Site, site.Problems) {
+	return check(name, data, func(s *site.Site) site.Material { return material(s, now) })
+}
+
+// CheckForm is Check without reading the secrets and the certificate, for a
+// machine that does not have them.
+func CheckForm(name string, data []byte, now time.Time) (*site.Site, site.Problems) {
+	return check(name, data, func(*site.Site) site.Material { return site.Material{Now: now} })
+}
+
+func check(name string, data []byte, read func(*site.Site) site.Material) (*site.Site, site.Problems) {
 	s, err := site.Parse(name, data)
 	if err != nil {
-		p, _ := errors.AsType[site.Problems](err)
+		p, _ := errors.AsType[site.Problems](err) // Parse has no other error
 		return nil, p
 	}
-	return s, site.Validate(s, material(s, now))
+	return s, site.Validate(s, read(s))
 }
 
 // material resolves every reference. Values stay in memory only as long as the
