@@ -87,6 +87,7 @@ func judgePods(pods []corev1.Pod, completedJobs map[string]bool) PodsResult {
 		out.Findings = []checks.Finding{f}
 		return out
 	}
+	var notes []checks.Finding
 	for _, p := range pods {
 		outcome, seen := judgePod(p, completedJobs)
 		switch {
@@ -97,14 +98,18 @@ func judgePods(pods []corev1.Pod, completedJobs map[string]bool) PodsResult {
 		default:
 			out.Completed++
 		}
-		if outcome == checks.Pass || len(out.Findings) == maxPodFindings {
-			continue
-		}
 		f := podFinding()
 		f.Outcome, f.Seen = outcome, fmt.Sprintf("%s/%s on %s: %s", p.Namespace, p.Name, p.Spec.NodeName, seen)
 		f.Fix = fmt.Sprintf("kubectl -n %s describe pod %s", p.Namespace, p.Name)
-		out.Findings = append(out.Findings, f)
+		switch outcome {
+		case checks.Fail:
+			out.Findings = append(out.Findings, f)
+		case checks.Warn:
+			notes = append(notes, f)
+		}
 	}
+	out.Findings = append(out.Findings, notes...) // failures first: the bound must not hide one behind a note
+	out.Findings = out.Findings[:min(len(out.Findings), maxPodFindings)]
 	if out.Bad == 0 {
 		f := podFinding()
 		f.Outcome, f.Seen = checks.Pass, fmt.Sprintf("%d ready, %d completed", out.Ready, out.Completed)
