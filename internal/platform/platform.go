@@ -115,8 +115,8 @@ func lost(err error, out Result) error {
 		return f
 	}
 	class := fault.Unreachable
-	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
-		class = fault.Protocol
+	if _, other := errors.AsType[tls.RecordHeaderError](err); other || errors.Is(err, http.ErrSchemeMismatch) {
+		class = fault.Protocol // something answers, but not HTTPS
 	}
 	return fault.New(class, "open the platform", out.URL+" at "+out.Connected,
 		"check the load balancer's rule for this port and the ingress Pods of cpaas-system", errors.New(secret.Redact(err.Error())))
