@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/acpflow/acpflow/internal/corepkg"
@@ -123,7 +122,7 @@ func (c *CorePackage) UploadPackage(ctx context.Context, in UploadInput) (Eviden
 	if err != nil {
 		return Evidence{}, err
 	}
-	spec := upload.Spec{Local: in.Local, Remote: in.Remote, SHA256: in.SHA256, Sudo: in.Node.SSH.User != "root", Owner: in.Run}
+	spec := upload.Spec{Local: in.Local, Remote: in.Remote, SHA256: in.SHA256, Sudo: true, Owner: in.Run}
 	result, err := upload.File(ctx, conn, spec, func(p upload.Progress) {
 		report(ctx, Progress{Text: "uploading to " + in.Node.Name, Done: p.Done, Total: p.Total, Unit: "bytes"})
 	})
@@ -149,7 +148,7 @@ func (c *CorePackage) RemoveUploadedPackage(ctx context.Context, in RemoveUpload
 	if err != nil {
 		return Evidence{}, err
 	}
-	removed, err := upload.Remove(ctx, conn, upload.Spec{Remote: in.Remote, Sudo: in.Node.SSH.User != "root", Owner: in.Run})
+	removed, err := upload.Remove(ctx, conn, upload.Spec{Remote: in.Remote, Sudo: true, Owner: in.Run})
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -159,5 +158,3 @@ func (c *CorePackage) RemoveUploadedPackage(ctx context.Context, in RemoveUpload
 	}
 	return Evidence{Summary: summary, Host: in.Node.Name}, nil
 }
-
-var _ = strings.TrimSpace

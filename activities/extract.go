@@ -15,6 +15,7 @@ type ExtractInput struct {
 	Archive   string `json:"archive"`
 	Directory string `json:"directory"`
 	SHA256    string `json:"sha256"`
+	Job       string `json:"job"` // one per try that a person asked for
 }
 
 // marker records which package is extracted completely; it is written last.
@@ -47,7 +48,7 @@ echo "extracted"
 // ExtractPackage unpacks the package once; what an earlier attempt began is adopted.
 func (c *CorePackage) ExtractPackage(ctx context.Context, in ExtractInput) (Evidence, error) {
 	script := fmt.Sprintf(extractScript, shellQuote(in.Directory), shellQuote(in.Archive), shellQuote(in.SHA256), shellQuote(in.marker()))
-	return c.Hosts.runJob(ctx, in.Node, "extract the package", job.Spec{ID: "extract-" + in.SHA256[:16], Script: script, Sudo: true})
+	return c.Hosts.runJob(ctx, in.Node, "extract the package", job.Spec{ID: in.Job, Script: script, Sudo: true})
 }
 
 // RemoveExtractedPackage deletes what Extract of this package has made.
@@ -56,7 +57,7 @@ func (c *CorePackage) RemoveExtractedPackage(ctx context.Context, in ExtractInpu
 	if err != nil {
 		return Evidence{}, err
 	}
-	if err := job.Cancel(ctx, conn, job.Spec{ID: "extract-" + in.SHA256[:16], Sudo: true}); err != nil {
+	if err := job.Cancel(ctx, conn, job.Spec{ID: in.Job, Sudo: true}); err != nil {
 		return Evidence{}, err
 	}
 	script := fmt.Sprintf(`set -eu

@@ -9,7 +9,6 @@ import (
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/internal/fault"
-	"github.com/acpflow/acpflow/internal/secret"
 	"github.com/acpflow/acpflow/internal/ssh"
 )
 
@@ -150,5 +149,3 @@ func (n *Nodes) CompareNodes(_ context.Context, in TogetherInput) ([]checks.Find
 	}
 	return checks.JudgeTogether(checks.TogetherInput{Site: in.Site, Cluster: in.Cluster, Nodes: shared, Now: time.Now()}), nil
 }
-
-var _ = secret.Mask

@@ -99,14 +99,14 @@ func (i *install) extract() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
-			in.SHA256 = i.archive.SHA256
+			in.SHA256, in.Job = i.archive.SHA256, jobID(ctx, "extract", i.tries("execute.04-extract"))
 			err := workflow.ExecuteActivity(remoteJob(ctx, "Extract on "+i.node.Name), a.ExtractPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
-			in.SHA256 = i.archive.SHA256
+			in.SHA256, in.Job = i.archive.SHA256, jobID(ctx, "extract", i.tries("execute.04-extract"))
 			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the extracted package from "+i.node.Name), a.RemoveExtractedPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},

@@ -67,7 +67,7 @@ func TestInstallParksAtTheFailingStep(t *testing.T) {
 				assert.Equal(t, workflows.Waiting, p.Outcome)
 				assert.False(t, w.called(c.next), "%s must not run after %s failed", c.next, c.broken)
 				before := len(w.calls)
-				require.NoError(t, w.decide(workflows.Decision{Step: c.step, Action: workflows.Abort, By: "ops", Reason: "test"}))
+				w.decide(workflows.Decision{Step: c.step, Action: workflows.Abort, By: "ops", Reason: "test"})
 				w.after(time.Minute, func() { assert.Equal(t, c.undone, append([]string(nil), w.calls[before:]...)) })
 			})
 			err := w.run(request)
@@ -85,7 +85,7 @@ func TestRetryGoesOnWhereItStopped(t *testing.T) {
 	w.breaks("UploadPackage", fault.DiskFull)
 	w.after(time.Hour, func() {
 		w.mends("UploadPackage")
-		require.NoError(t, w.decide(workflows.Decision{Step: "execute.03-upload", Action: workflows.Retry, By: "ops"}))
+		w.decide(workflows.Decision{Step: "execute.03-upload", Action: workflows.Retry, By: "ops"})
 	})
 	require.NoError(t, w.run(request))
 	p := w.status()
@@ -100,7 +100,7 @@ func TestSkipIsRecordedWithItsReason(t *testing.T) {
 	w := newWorld(t)
 	w.breaks("CheckPlatform", fault.Gate)
 	w.after(time.Hour, func() {
-		require.NoError(t, w.decide(workflows.Decision{Step: "verify.05-platform-url", Action: workflows.Skip, By: "ops", Reason: "checked by hand"}))
+		w.decide(workflows.Decision{Step: "verify.05-platform-url", Action: workflows.Skip, By: "ops", Reason: "checked by hand"})
 	})
 	require.NoError(t, w.run(request))
 	for _, s := range w.status().Steps {
@@ -115,7 +115,7 @@ func TestBadDecisionsAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.breaks("UploadPackage", fault.DiskFull)
 	w.after(time.Second, func() {
-		assert.ErrorContains(t, w.decide(workflows.Decision{Step: "x", Action: workflows.Retry, By: "ops"}), "not \"x\"")
+		w.refused(`not "x"`, workflows.Decision{Step: "x", Action: workflows.Retry, By: "ops"})
 	})
 	w.after(time.Hour, func() {
 		step := "execute.03-upload"
@@ -126,11 +126,15 @@ func TestBadDecisionsAreRefused(t *testing.T) {
 			`"by" is missing`:                           {Step: step, Action: workflows.Retry},
 			`"reason" is missing`:                       {Step: step, Action: workflows.Abort, By: "ops"},
 		} {
-			assert.ErrorContains(t, w.decide(d), want)
+			w.refused(want, d)
 		}
+	})
+	w.after(2*time.Hour, func() {
+		assert.Equal(t, 6, w.rejections)
 		assert.Empty(t, w.status().Decisions)
+		step := "execute.03-upload"
 		w.mends("UploadPackage")
-		require.NoError(t, w.decide(workflows.Decision{Step: step, Action: workflows.Retry, By: "ops"}))
+		w.decide(workflows.Decision{Step: step, Action: workflows.Retry, By: "ops"})
 	})
 	require.NoError(t, w.run(request))
 }
@@ -158,7 +162,7 @@ func TestFailedUndoAsksAPerson(t *testing.T) {
 		assert.Equal(t, []workflows.Action{workflows.Retry, workflows.Skip}, p.Gate.Actions)
 		assert.False(t, w.called("RemoveUploadedPackage"))
 		w.mends("RemoveExtractedPackage")
-		require.NoError(t, w.decide(workflows.Decision{Step: p.Gate.Step, Action: workflows.Retry, By: "ops"}))
+		w.decide(workflows.Decision{Step: p.Gate.Step, Action: workflows.Retry, By: "ops"})
 	})
 	require.Error(t, w.run(request))
 	assert.True(t, w.called("RemoveUploadedPackage"))

@@ -3,14 +3,16 @@ package workflows_test
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -27,19 +29,18 @@ type world struct {
 	t   *testing.T
 	env *testsuite.TestWorkflowEnvironment
 
-	mu    sync.Mutex
-	calls []string         // activity names in order of their first attempt
-	fail  map[string]error // activity → error it gives, until removed
-	left  int              // looks at the installer before it is gone
+	mu         sync.Mutex
+	calls      []string         // activity names in order of their first attempt
+	fail       map[string]error // activity → error it gives, until removed
+	rejections int
+	left       int // looks at the installer before it is gone
 }
 
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}}
 	workflows.Register(w.env)
-	for _, part := range []any{&activities.Sites{}, &activities.Records{}, &activities.Nodes{}, &activities.CorePackage{}, &activities.Installer{}, &activities.Cluster{}} {
-		w.env.RegisterActivity(part)
-	}
 	w.answers()
 	w.env.SetTestTimeout(20 * time.Second)
 	return w
@@ -71,7 +72,7 @@ func (w *world) answers() {
 }
 
 func (w *world) on(name string, answer func() any) {
-	w.env.OnActivity(name, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ json.RawMessage) (any, error) {
+	w.env.RegisterActivityWithOptions(func(ctx context.Context, _ json.RawMessage) (any, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if activity.GetInfo(ctx).Attempt == 1 {
@@ -81,7 +82,7 @@ func (w *world) on(name string, answer func() any) {
 			return nil, err
 		}
 		return answer(), nil
-	})
+	}, activity.RegisterOptions{Name: name})
 }
 
 // breaks makes an activity fail for good, as a permanent fault does.
@@ -109,15 +110,23 @@ func (w *world) status() workflows.Progress {
 	return p
 }
 
-// decide sends the Update and returns why it was rejected, or nil.
-func (w *world) decide(d workflows.Decision) error {
-	var rejected error
+// decide answers the gate; the answer must be accepted.
+func (w *world) decide(d workflows.Decision) {
 	w.env.UpdateWorkflow(workflows.DecideUpdate, "", &testsuite.TestUpdateCallback{
 		OnAccept:   func() {},
-		OnReject:   func(err error) { rejected = err },
+		OnReject:   func(err error) { assert.NoError(w.t, err) },
 		OnComplete: func(any, error) {},
 	}, d)
-	return rejected
+}
+
+// refused sends an answer that must be rejected with a message; the count of
+// rejections proves that the callbacks ran.
+func (w *world) refused(want string, d workflows.Decision) {
+	w.env.UpdateWorkflow(workflows.DecideUpdate, "", &testsuite.TestUpdateCallback{
+		OnAccept:   func() { assert.Fail(w.t, "accepted", "%+v", d) },
+		OnReject:   func(err error) { w.rejections++; assert.ErrorContains(w.t, err, want) },
+		OnComplete: func(any, error) {},
+	}, d)
 }
 
 func (w *world) run(request any) error {
