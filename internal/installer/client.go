@@ -118,11 +118,11 @@ func (c *Client) drop(resp *http.Response) {
 // lost classifies a request without an answer.
 func (c *Client) lost(op string, err error) error {
 	const fix = "look on the installer node: the output of setup.sh, and whether the container minialauda-control-plane runs and serves port 8080"
-	if f, ok := errors.AsType[*fault.Error](err); ok { // the dialer knows better: host key, rejected credentials
-		return f
-	}
 	if refused(err) {
 		return fault.New(fault.Unreachable, op, c.place, fix, fmt.Errorf("%w (%w)", ErrRefused, redacted{err}))
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok { // the dialer knows better: host key, rejected credentials
+		return f
 	}
 	return fault.New(fault.Unreachable, op, c.place, fix, redacted{err})
 }
@@ -133,13 +133,16 @@ type redacted struct{ error }
 func (r redacted) Error() string { return secret.Redact(r.error.Error()) }
 func (r redacted) Unwrap() error { return r.error }
 
-// refused tells a closed port from a lost node, directly or through SSH.
+// refused tells a closed port from a lost node: directly, through an SSH
+// channel, or through a relay on the node, which has the word of bash only.
 func refused(err error) bool {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return true
 	}
-	open, ok := errors.AsType[*ssh.OpenChannelError](err)
-	return ok && open.Reason == ssh.ConnectionFailed
+	if open, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
+		return open.Reason == ssh.ConnectionFailed
+	}
+	return fault.Is(err, fault.Unreachable) && strings.Contains(strings.ToLower(err.Error()), "connection refused")
 }
 
 // unexpected is the fault for an answer outside the interface. The body may

@@ -129,11 +129,15 @@ func TestNobodyListens(t *testing.T) {
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
 	throughSSH := func(context.Context, string, string) (net.Conn, error) {
-		return nil, &ssh.OpenChannelError{Reason: ssh.ConnectionFailed, Message: "Connection refused"}
+		return nil, fault.New(fault.Unreachable, "connect", "through m1", "", &ssh.OpenChannelError{Reason: ssh.ConnectionFailed})
+	}
+	throughRelay := func(context.Context, string, string) (net.Conn, error) {
+		return nil, fault.New(fault.Unreachable, "connect", "through m1", "", errors.New("Connection refused"))
 	}
 	for name, rt := range map[string]http.RoundTripper{
 		"direct":      Transport((&net.Dialer{}).DialContext),
 		"through SSH": Transport(throughSSH),
+		"by a relay":  Transport(throughRelay),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := NewAt(rt, "http://"+address, "node m1")

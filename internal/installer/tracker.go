@@ -25,7 +25,8 @@ type Limits struct {
 	Stall       time.Duration `json:"stall"`       // without news
 	FailedPolls int           `json:"failedPolls"` // consecutive polls with status Failed …
 	FailedFor   time.Duration `json:"failedFor"`   // … over at least this time
-	GonePolls   int           `json:"gonePolls"`   // consecutive refused connections
+	GonePolls   int           `json:"gonePolls"`   // consecutive refused connections …
+	GoneFor     time.Duration `json:"goneFor"`     // … over at least this time: a container that restarts is not gone
 	Deaf        time.Duration `json:"deaf"`        // without an answer that is understood
 	Gap         time.Duration `json:"gap"`         // time between polls beyond this was not observed and doesn't count
 }
@@ -33,7 +34,7 @@ type Limits struct {
 // DefaultLimits fit an install of 30-60 minutes (EXE-11) polled every 10 s or
 // faster, with an installer that repeats a failed step every 10 s.
 func DefaultLimits() Limits {
-	return Limits{Stall: 30 * time.Minute, FailedPolls: 6, FailedFor: 2 * time.Minute, GonePolls: 3, Deaf: 5 * time.Minute, Gap: time.Minute}
+	return Limits{Stall: 30 * time.Minute, FailedPolls: 6, FailedFor: 2 * time.Minute, GonePolls: 3, GoneFor: 10 * time.Second, Deaf: 5 * time.Minute, Gap: time.Minute}
 }
 
 // Observation is one poll: a progress, or the error of reading it.
@@ -62,6 +63,7 @@ type Tracker struct {
 	FailedPolls int             `json:"failedPolls"` // consecutive
 	FailedTime  time.Duration   `json:"failedTime"`
 	Refused     int             `json:"refused"` // consecutive
+	RefusedTime time.Duration   `json:"refusedTime"`
 	Seen        map[string]bool `json:"seen,omitempty"`
 }
 
@@ -83,7 +85,7 @@ func (t *Tracker) Observe(o Observation) Judgement {
 	if o.Err != nil {
 		return t.withoutAnswer(o.Err, passed)
 	}
-	t.Deaf, t.Refused = 0, 0
+	t.Deaf, t.Refused, t.RefusedTime = 0, 0, 0
 	news := t.isNews(o.Progress)
 	if news {
 		t.Quiet = 0
@@ -112,12 +114,15 @@ func (t *Tracker) withoutAnswer(err error, passed time.Duration) Judgement {
 	t.Deaf += passed
 	t.FailedPolls, t.FailedTime = 0, 0 // not consecutive any more
 	if errors.Is(err, ErrRefused) {
+		if t.Refused > 0 {
+			t.RefusedTime += passed
+		}
 		t.Refused++
 	} else {
-		t.Refused = 0
+		t.Refused, t.RefusedTime = 0, 0
 	}
 	switch {
-	case t.Refused >= t.Limits.GonePolls:
+	case t.Refused >= t.Limits.GonePolls && t.RefusedTime >= t.Limits.GoneFor:
 		return t.end(VerdictGone, fmt.Sprintf("%d refused connections in a row: the installer ended, after success or before it; look at the new cluster directly", t.Refused))
 	case fault.ClassOf(err).Permanent(): // host key, credentials: waiting does not mend them
 		return t.end(VerdictStalled, err.Error())

@@ -106,6 +106,17 @@ func TestTrackerGoesOn(t *testing.T) {
 	assert.Equal(t, VerdictStalled, got.Verdict)
 }
 
+// TestRestartIsNotGone polls every second, faster than a container restarts.
+func TestRestartIsNotGone(t *testing.T) {
+	tr := NewTracker(DefaultLimits())
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for range 10 {
+		at = at.Add(time.Second)
+		require.Equal(t, VerdictRunning, tr.Observe(Observation{At: at, Err: errGone}).Verdict)
+	}
+	assert.Equal(t, VerdictGone, tr.Observe(Observation{At: at.Add(time.Second), Err: errGone}).Verdict)
+}
+
 func TestNewsIsSaidOnce(t *testing.T) {
 	tr := NewTracker(DefaultLimits())
 	assert.True(t, watch(tr, Progress{Status: Doing, Step: 1}).News)
