@@ -126,6 +126,7 @@ func classifyHandshake(ctx context.Context, t Target, known *verifier, in *login
 		return known.verdict
 	case strings.Contains(text, "unable to authenticate"),
 		strings.Contains(text, "Too many authentication failures"),
+		strings.Contains(text, "unexpected message type 51"), // sshd offers keyboard-interactive without PAM, then refuses to ask
 		strings.Contains(text, "keyboard-interactive asks"):
 		return in.rejected(err)
 	case errors.As(err, &algorithms):
