@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -41,6 +40,7 @@ type Client struct {
 	typed   kubernetes.Interface
 	dynamic dynamic.Interface
 	place   string
+	close   func()
 }
 
 // New makes a client from a kubeconfig. The kubeconfig comes from a node, so
@@ -53,22 +53,52 @@ func New(kubeconfig secret.Value, o Options) (*Client, error) {
 		return nil, err
 	}
 	fail := func(err error) (*Client, error) {
-		return nil, fault.New(fault.Corrupt, "use the kubeconfig", cfg.Host, "", errors.New(secret.Redact(err.Error())))
+		return nil, fault.New(fault.Corrupt, "use the kubeconfig", cfg.Host, "", redacted{err})
 	}
-	typed, err := kubernetes.NewForConfig(cfg)
+	transport, err := newTransport(cfg)
 	if err != nil {
 		return fail(err)
 	}
-	dyn, err := dynamic.NewForConfig(cfg)
+	wrapped, err := rest.HTTPWrappersForConfig(cfg, transport)
 	if err != nil {
 		return fail(err)
 	}
-	return NewFromClients(typed, dyn, cfg.Host), nil
+	client := &http.Client{Transport: wrapped, Timeout: cfg.Timeout}
+	typed, err := kubernetes.NewForConfigAndClient(cfg, client)
+	if err != nil {
+		return fail(err)
+	}
+	dyn, err := dynamic.NewForConfigAndClient(cfg, client)
+	if err != nil {
+		return fail(err)
+	}
+	c := NewFromClients(typed, dyn, cfg.Host)
+	c.close = transport.CloseIdleConnections
+	return c, nil
 }
+
+// newTransport is one transport for all of a client's requests. client-go's
+// own would be cached for the life of the process, one per dialer.
+func newTransport(cfg *rest.Config) (*http.Transport, error) {
+	tlsConfig, err := rest.TLSConfigFor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Transport{
+		DialContext:         cfg.Dial, // and no proxy: never the worker's environment
+		TLSClientConfig:     tlsConfig,
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+		IdleConnTimeout:     15 * time.Second,
+	}, nil
+}
+
+// Close gives the connections back; the client may still be used afterwards.
+func (c *Client) Close() { c.close() }
 
 // NewFromClients wraps existing clients; place names the cluster in errors.
 func NewFromClients(typed kubernetes.Interface, dyn dynamic.Interface, place string) *Client {
-	return &Client{typed: typed, dynamic: dyn, place: place}
+	return &Client{typed: typed, dynamic: dyn, place: place, close: func() {}}
 }
 
 // Place is the cluster's server URL, for evidence.
@@ -98,7 +128,6 @@ func restConfig(kubeconfig secret.Value, o Options) (*rest.Config, error) {
 	cfg.UserAgent = "acpflow"
 	cfg.QPS, cfg.Burst = 50, 100
 	cfg.WarningHandler = rest.NoWarnings{}
-	cfg.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil } // never the worker's environment
 	cfg.Dial = dialer(o)
 	return cfg, nil
 }

@@ -11,7 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -123,5 +126,40 @@ func TestKubeconfigIsNotTrusted(t *testing.T) {
 			assert.True(t, fault.ClassOf(err).Permanent())
 			assert.NotContains(t, err.Error(), "some-secret-token")
 		})
+	}
+}
+
+// countedConn counts what is open.
+type countedConn struct {
+	net.Conn
+	open *atomic.Int32
+	once sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// TestCloseLeavesNoConnection: a runbook makes many clients over one SSH
+// connection, and each of their connections is a channel of it.
+func TestCloseLeavesNoConnection(t *testing.T) {
+	kubeconfig, address, _ := api(t, 200, namespaceBody)
+	var open atomic.Int32
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		open.Add(1)
+		return &countedConn{Conn: conn, open: &open}, err
+	}
+	for range 5 {
+		c, err := New(kubeconfig("https://example.com"), Options{Dial: dial})
+		require.NoError(t, err)
+		for range 3 {
+			_, err = c.UID(t.Context())
+			require.NoError(t, err)
+		}
+		assert.EqualValues(t, 1, open.Load(), "one connection serves all requests")
+		c.Close()
+		assert.Eventually(t, func() bool { return open.Load() == 0 }, 5*time.Second, 10*time.Millisecond)
 	}
 }
