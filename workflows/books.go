@@ -15,7 +15,7 @@ var Books = []Runbook{InstallBook, AddArchitectureBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
-func Register(w worker.Registry) {
+func Register(w worker.WorkflowRegistry) {
 	pinned := func(name string) workflow.RegisterOptions {
 		return workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned}
 	}

@@ -1,0 +1,49 @@
+package workflows_test
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+func TestPlanIsWhatARunRecords(t *testing.T) {
+	snapshot := site.Snapshot{Name: "lab", SHA256: "5111", Site: theSite()}
+	plan, err := workflows.PlanOf(workflows.InstallBook, snapshot, "west")
+	require.NoError(t, err)
+	w := newWorld(t)
+	require.NoError(t, w.run(request))
+	assert.Equal(t, plan.Digest(), w.status().PlanDigest)
+}
+
+func TestEveryStepOfEveryRunbookIsDescribed(t *testing.T) {
+	doc := theSite()
+	doc.Platform.ProductDocs = true
+	for _, book := range workflows.Books {
+		plan, err := workflows.PlanOf(book, site.Snapshot{Name: "lab", Site: doc}, "")
+		require.NoError(t, err)
+		seen := map[string]bool{}
+		returns := 0
+		for _, s := range plan.Steps {
+			assert.Regexp(t, regexp.MustCompile(`^(prepare|execute|verify)\.\d\d-[a-z-]+$`), s.ID)
+			assert.False(t, seen[s.ID], "%s: %s twice", book.Name, s.ID)
+			seen[s.ID] = true
+			assert.NotEmpty(t, s.Title, s.ID)
+			assert.NotEmpty(t, s.Source, "%s must name its requirements", s.ID)
+			assert.Contains(t, []workflows.Effect{workflows.Read, workflows.Write, workflows.Destructive}, s.Effect, s.ID)
+			if s.PointOfNoReturn {
+				returns++
+			}
+		}
+		assert.Equal(t, 1, returns, "%s must have one point of no return", book.Name)
+	}
+}
+
+func TestPlanRefusesUnknownCluster(t *testing.T) {
+	_, err := workflows.PlanOf(workflows.InstallBook, site.Snapshot{Name: "lab", Site: theSite()}, "east")
+	assert.ErrorContains(t, err, `no cluster "east"`)
+}
