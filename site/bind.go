@@ -135,7 +135,7 @@ func (b *binder) scalar(n ast.Node, to reflect.Value, path string) {
 		case *ast.LiteralNode:
 			to.SetString(v.Value.Value)
 		default:
-			b.mismatch(n, path, "a text (in quotes when it looks like a number or true/false)")
+			b.mismatch(n, path, "a text")
 		}
 	case reflect.Bool:
 		if v, ok := n.(*ast.BoolNode); ok {
@@ -158,7 +158,11 @@ func (b *binder) scalar(n ast.Node, to reflect.Value, path string) {
 
 // mismatch never shows the value: it may be a secret put in the wrong place.
 func (b *binder) mismatch(n ast.Node, path, want string) {
-	b.report("DOC-03", path, firstToken(n), fmt.Sprintf("this is %s, wanted is %s", kindOf(n), want), "")
+	got, fix := kindOf(n), ""
+	if want == "a text" && (got == "a number" || got == "true or false") {
+		fix = "put it in quotes"
+	}
+	b.report("DOC-03", path, firstToken(n), fmt.Sprintf("%s is wanted here, not %s", want, got), fix)
 }
 
 func (b *binder) report(rule, path string, tk *token.Token, message, fix string) {

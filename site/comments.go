@@ -39,8 +39,12 @@ func comments() (map[string]string, error) {
 
 func fieldComments(typeName string, s *ast.StructType, out map[string]string) {
 	for _, f := range s.Fields.List {
+		text := sentence(f.Doc)
+		if text == "" {
+			text = sentence(f.Comment)
+		}
 		for _, name := range f.Names {
-			out[typeName+"."+name.Name] = sentence(f.Comment)
+			out[typeName+"."+name.Name] = text
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // checkRequired wants every field that has no default and may not be left out.
@@ -115,5 +116,12 @@ func checkPackage(j *judge) {
 		j.fail("package.checksum", "write sha256:<64 hex digits>, as sha256sum prints them, or md5:<32 hex digits>", "%q is no checksum", shorten(p.Checksum))
 	case strings.HasPrefix(p.Checksum, "md5:"):
 		j.warn("package.checksum", "write sha256:<64 hex digits> when the portal gives it", "MD5 finds a broken download, but no forged one")
+	}
+}
+
+func checkPolicy(j *judge) {
+	v := j.site.Policy.StallAfter
+	if d, err := time.ParseDuration(v); v != "" && (err != nil || d < MinStallAfter) {
+		j.fail("policy.stallAfter", "write it like 30m or 1h30m", "%q is no duration of at least %s", shorten(v), MinStallAfter)
 	}
 }

@@ -73,11 +73,11 @@ func parseYAML(data []byte) (body ast.Node, issue *Issue) {
 	if err != nil {
 		return nil, syntaxIssue(err)
 	}
-	return single(file)
+	return onlyDocument(file)
 }
 
-// single returns the body of the only document.
-func single(file *ast.File) (ast.Node, *Issue) {
+// onlyDocument returns the body of the only document.
+func onlyDocument(file *ast.File) (ast.Node, *Issue) {
 	var body ast.Node
 	for _, doc := range file.Docs {
 		switch {

@@ -10,6 +10,7 @@ const (
 	fromNetwork    = "Network resources"
 	fromForwarding = "LoadBalancer forwarding rules"
 	fromPackage    = "Core Package download"
+	fromExecute    = "Installation"
 	fromNode       = "Node network checks"
 	fromParameters = "Installation parameters"
 	fromDR         = "Global disaster recovery"
@@ -38,6 +39,7 @@ var rules = []rule{
 	{"LB-04", "the HTTP port is free for the platform", fromForwarding, checkHTTPPort},
 	{"PKG-03", "the package's architecture is known", fromPackage, checkArchitecture},
 	{"PKG-04", "the package can be found and verified", fromPackage, checkPackage},
+	{"EXE-13", "the patience with a stalled installer is a duration", fromExecute, checkPolicy},
 	{"PAR-01", "the Kubernetes version is one the profile offers", fromParameters, checkVersion},
 	{"PAR-02", "addresses and ranges fit the network protocol", fromParameters, checkFamily},
 	{"PAR-03", "the cluster address is a name or the VIP", fromParameters, checkEndpointDomain},

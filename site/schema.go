@@ -112,6 +112,7 @@ var constraints = map[string]constraint{
 	"Package.checksum":       pattern(checksumSyntax.String()),
 	"Package.architecture":   among("amd64", "arm64", "hybrid"),
 	"Package.directory":      all(pattern("^/"), byDefault(DefaultDirectory)),
+	"Policy.stallAfter":      all(pattern(`^(\d+(\.\d+)?(h|m|s))+$`), byDefault("30m")),
 	"Cluster.name":           pattern(labelSyntax.String()),
 	"Cluster.nodes":          items(1, 0),
 	"Endpoint.vrid":          between(1, 255),

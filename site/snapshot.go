@@ -16,16 +16,19 @@ type Snapshot struct {
 	Site   Site   `json:"site"`
 }
 
-// NewSnapshot freezes a parsed and validated document.
+// NewSnapshot freezes a parsed and validated document. The copy is what the
+// canonical form decodes to, so it equals what a run reads back from history.
 func NewSnapshot(s *Site) (Snapshot, error) {
-	frozen := *s
-	frozen.places = nil
-	canonical, err := Canonical(&frozen)
+	canonical, err := Canonical(s)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	sum := sha256.Sum256(canonical)
-	return Snapshot{Name: s.Name, SHA256: hex.EncodeToString(sum[:]), Site: frozen}, nil
+	out := Snapshot{Name: s.Name, SHA256: hex.EncodeToString(sum[:])}
+	if err := json.Unmarshal(canonical, &out.Site); err != nil {
+		return Snapshot{}, fmt.Errorf("freeze site %s: %w", s.Name, err)
+	}
+	return out, nil
 }
 
 // Canonical is the document as JSON in one form: sorted keys, no blanks, no

@@ -89,12 +89,16 @@ type Policy struct {
 	StallAfter string `json:"stallAfter,omitempty"`
 }
 
-// DefaultStallAfter is longer than any phase of a healthy install (EXE-11).
-const DefaultStallAfter = 30 * time.Minute
+// DefaultStallAfter is longer than any phase of a healthy install (EXE-11);
+// MinStallAfter leaves room for a few polls of the installer.
+const (
+	DefaultStallAfter = 30 * time.Minute
+	MinStallAfter     = 10 * time.Second
+)
 
 // Stall is StallAfter as a duration. A text that Validate refuses gives the default.
 func (p Policy) Stall() time.Duration {
-	if d, err := time.ParseDuration(p.StallAfter); err == nil && d >= 10*time.Second {
+	if d, err := time.ParseDuration(p.StallAfter); err == nil && d >= MinStallAfter {
 		return d
 	}
 	return DefaultStallAfter
