@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,6 +26,22 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		again, err := NewSnapshot(&after.Site)
 		require.NoError(t, err)
 		assert.Equal(t, before.SHA256, again.SHA256)
+	}
+}
+
+// TestWrittenDocumentsReadBack: tools may write documents from the types, in
+// YAML or JSON, which is YAML as well.
+func TestWrittenDocumentsReadBack(t *testing.T) {
+	for _, write := range []func(any) ([]byte, error){yaml.Marshal, json.Marshal} {
+		before, err := NewSnapshot(parsedExample(t, true))
+		require.NoError(t, err)
+		raw, err := write(before.Site)
+		require.NoError(t, err)
+		s, err := Parse("written", raw)
+		require.NoError(t, err)
+		after, err := NewSnapshot(s)
+		require.NoError(t, err)
+		assert.Equal(t, before, after)
 	}
 }
 
