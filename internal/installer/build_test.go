@@ -279,3 +279,20 @@ func TestSetupFlags(t *testing.T) {
 		})
 	}
 }
+
+// TestExamplesBuild: a document with nothing but the site package's defaults
+// has all that the interface needs.
+func TestExamplesBuild(t *testing.T) {
+	for name, text := range map[string][]byte{"example": site.Example(), "example for DR": site.ExampleDR()} {
+		t.Run(name, func(t *testing.T) {
+			s, err := site.Parse("moscow.yaml", text)
+			require.NoError(t, err)
+			for _, c := range s.Clusters {
+				secrets, err := StandIns(*s, c.Name)
+				require.NoError(t, err)
+				_, err = Build(*s, c.Name, secrets)
+				require.NoError(t, err)
+			}
+		})
+	}
+}

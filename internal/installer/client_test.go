@@ -99,8 +99,8 @@ func TestPostOutcomes(t *testing.T) {
 			}
 			require.ErrorContains(t, err, c.says)
 			assert.Equal(t, c.class, fault.ClassOf(err))
-			assert.Equal(t, c.marker == ErrAmbiguous, errors.Is(err, ErrAmbiguous))
-			assert.Equal(t, c.marker == ErrAlreadyStarted, errors.Is(err, ErrAlreadyStarted))
+			assert.Equal(t, errors.Is(c.marker, ErrAmbiguous), errors.Is(err, ErrAmbiguous))
+			assert.Equal(t, errors.Is(c.marker, ErrAlreadyStarted), errors.Is(err, ErrAlreadyStarted))
 		})
 	}
 }

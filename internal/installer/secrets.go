@@ -3,6 +3,7 @@ package installer
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 
 	"golang.org/x/crypto/ssh"
 
@@ -102,7 +103,7 @@ func plainKey(key, passphrase secret.Value, ref string) (secret.Value, error) {
 			"give a private key in PEM form and, if it is encrypted, its passphrase in ssh.passphrase", err)
 	}
 	_, err := ssh.ParseRawPrivateKey(key.Reveal())
-	if _, encrypted := err.(*ssh.PassphraseMissingError); !encrypted {
+	if _, encrypted := errors.AsType[*ssh.PassphraseMissingError](err); !encrypted {
 		if err != nil {
 			return refuse(err)
 		}
