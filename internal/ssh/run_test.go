@@ -95,7 +95,10 @@ func TestCancelledRunKillsTheCommand(t *testing.T) {
 	}
 	pid, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.NoDirExists(t, "/proc/"+strings.TrimSpace(string(pid)), "the command still runs")
+	require.Eventually(t, func() bool { // init may take a moment to reap it
+		_, err := os.Stat("/proc/" + strings.TrimSpace(string(pid)))
+		return err != nil
+	}, time.Second, 10*time.Millisecond, "the command still runs")
 }
 
 func TestDiskFullIsRecognised(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// block is a range of the file.
+// block is a range of the file: one step, or the rest of it.
 type block struct{ off, size int64 }
 
 // blocks knows which ranges are on the node, and hands out the others.

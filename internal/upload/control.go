@@ -112,7 +112,7 @@ func (c *controller) send(a *attempt) error {
 	if identity == "" {
 		identity = fmt.Sprintf("mtime:%d", a.info.ModTime().UnixNano())
 	}
-	if err := c.say("send %s size:%d block:%d", identity, a.info.Size(), a.spec.Block); err != nil {
+	if err := c.say("send %s size:%d step:%d", identity, a.info.Size(), a.spec.step()); err != nil {
 		return err
 	}
 	room := int64(-1)

@@ -13,7 +13,7 @@ import (
 //	lock       held by the attempt that may change anything here
 //	writers    held (shared) by every channel that writes the part
 //	part       the bytes so far; journal: one line "offset length" per finished block
-//	identity   which file and block size the part belongs to; part-owner: whose it is
+//	identity   which file and step the part belongs to; part-owner: whose it is
 //	attempt    a word only the current attempt knows
 //	verified   SHA-256 of NAME, and the size, inode and times it was seen with
 //	owner      who uploaded NAME
@@ -80,6 +80,7 @@ if [ "$(cat identity 2>/dev/null)" != "$identity" ] || ! [ -f part ]; then
   rm -f part journal && : >part && : >journal && printf "%%s\n" "$identity" >identity || exit 1
 fi
 printf "%%s\n" "$token" >attempt && printf "%%s\n" "$owner" >part-owner || exit 1
+echo >>journal # closes a line that was cut short
 sed "s/^/block /" journal
 avail=$(stat -f -c "%%a %%S" .); used=$(stat -c "%%b %%B" part)
 echo "room $(( ${avail%% *} * ${avail#* } + ${used%% *} * ${used#* } ))"

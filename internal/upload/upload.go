@@ -21,7 +21,8 @@ import (
 const (
 	DefaultChannels = 7        // with control and hash 9 of the 10 sessions that sshd allows
 	MaxChannels     = 8        //
-	DefaultBlock    = 16 << 20 // bytes; what a channel sends again after a crash, at most
+	DefaultBlock    = 32 << 20 // bytes
+	MinBlock        = 8 << 20  // sshd's window of 2 MiB must be well below
 	MaxBlock        = 64 << 20 //
 	DefaultStall    = 2 * time.Minute
 )
@@ -35,7 +36,7 @@ type Spec struct {
 	Owner      string        // who uploads, for Remove; one word
 	Mode       os.FileMode   // default 0600
 	Channels   int           // 1…MaxChannels
-	Block      int64         // bytes, a multiple of 1 MiB, at most MaxBlock
+	Block      int64         // bytes that a channel sends again after a crash, at most; an even number of MiB
 	Stall      time.Duration // give up when nothing moves for so long
 	Unverified bool          // don't compute the digest; for callers who check in another way
 }
@@ -78,13 +79,17 @@ func (s *Spec) complete() error {
 		return s.bad("%q is no absolute path of a file", s.Remote)
 	case s.Channels < 1 || s.Channels > MaxChannels:
 		return s.bad("%d channels, 1 to %d are possible", s.Channels, MaxChannels)
-	case s.Block < 1<<20 || s.Block > MaxBlock || s.Block%(1<<20) != 0:
-		return s.bad("a block of %d bytes, whole MiB up to 64 are possible", s.Block)
+	case s.Block < MinBlock || s.Block > MaxBlock || s.Block%(2<<20) != 0:
+		return s.bad("a block of %d bytes, an even number of MiB from 8 to 64 is possible", s.Block)
 	case strings.ContainsAny(s.Owner, " \n"):
 		return s.bad("owner %q is not one word", s.Owner)
 	}
 	return nil
 }
+
+// step is what is written and journalled as a whole. Lost in a crash are, per
+// channel, an unfinished step and what sshd's window held: less than Block.
+func (s *Spec) step() int64 { return s.Block / 2 }
 
 func (s *Spec) bad(format string, args ...any) error {
 	return fault.New(fault.BadInput, "upload", s.Remote, "", fmt.Errorf(format, args...))
@@ -112,7 +117,7 @@ func File(ctx context.Context, c *ssh.Client, spec Spec, progress func(Progress)
 	if err != nil {
 		return Result{}, unreadable(spec.Local, err)
 	}
-	a := &attempt{client: c, spec: spec, file: file, info: info, blocks: newBlocks(info.Size(), spec.Block)}
+	a := &attempt{client: c, spec: spec, file: file, info: info, blocks: newBlocks(info.Size(), spec.step())}
 	stop := a.report(progress)
 	defer stop()
 	result, err := a.run(ctx)

@@ -37,7 +37,12 @@ func Start(t testing.TB, lines ...string) *Server {
 
 // Target logs in as root with the server's key and its pinned host keys.
 func (s *Server) Target() ssh.Target {
-	return ssh.Target{Address: s.Addr, User: "root", HostKeys: s.HostKeys[:1], PrivateKey: secret.NewValue(s.Key)}
+	return TargetOf(s.Addr, s.HostKeys[0], s.Key)
+}
+
+// TargetOf is Target for another process, which knows only these.
+func TargetOf(addr, hostKey string, key []byte) ssh.Target {
+	return ssh.Target{Address: addr, User: "root", HostKeys: []string{hostKey}, PrivateKey: secret.NewValue(key)}
 }
 
 // Dial connects as root for the length of a test.
