@@ -7,12 +7,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
@@ -21,7 +20,10 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	"sigs.k8s.io/kwok/pkg/config"
 	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
+	"sigs.k8s.io/kwok/pkg/log"
+	"sigs.k8s.io/kwok/pkg/utils/signals"
 )
 
 func main() {
@@ -40,15 +42,30 @@ func main() {
 	case "kube-scheduler":
 		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
 	case "kwok":
-		os.Exit(run(kwok.NewCommand(context.Background())))
+		os.Exit(runKwok())
 	default:
 		fmt.Fprintf(os.Stderr, "controlplane: no component %q; use etcd, kube-apiserver, kube-controller-manager, kube-scheduler or kwok\n", name)
 		os.Exit(2)
 	}
 }
 
-func run(cmd *cobra.Command) int {
-	if err := cmd.Execute(); err != nil {
+// runKwok prepares the context in which kwok looks for its log and its
+// configuration, as its own main does.
+func runKwok() int {
+	// Kubernetes has put its own --version among the flags of all commands.
+	pflag.CommandLine = pflag.NewFlagSet("kwok", pflag.ExitOnError)
+	flags := pflag.NewFlagSet("global", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.Usage = func() {}
+	ctx, _ := log.InitFlags(signals.SetupSignalContext(), flags)
+	ctx, err := config.InitFlags(ctx, flags)
+	if err == nil {
+		cmd := kwok.NewCommand(ctx)
+		cmd.PersistentFlags().AddFlagSet(flags)
+		err = cmd.ExecuteContext(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "kwok:", err)
 		return 1
 	}
 	return 0

@@ -62,7 +62,7 @@ func (i *Install) etcdPod(m *machine.Machine) (machine.File, error) {
 		"--trusted-ca-file=" + pkiFile("etcd/ca.crt"),
 		"--peer-cert-file=" + pkiFile("etcd/peer.crt"), "--peer-key-file=" + pkiFile("etcd/peer.key"),
 		"--peer-trusted-ca-file=" + pkiFile("etcd/ca.crt"),
-		"--heartbeat-interval=500", "--election-timeout=5000",
+		"--heartbeat-interval=250", "--election-timeout=2500",
 		"--auto-compaction-retention=8h", "--log-level=warn",
 	})
 }

@@ -90,6 +90,6 @@ func (m *Machine) Put(ctx context.Context, files []File) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	_, err := m.Run(ctx, "tar -x -f - -C / --no-overwrite-dir --same-owner --same-permissions --unlink-first", &stream)
+	_, err := m.Run(ctx, "tar -x -f - -C / --no-overwrite-dir --same-owner --same-permissions", &stream)
 	return err
 }
