@@ -1,0 +1,96 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/acpflow/acpflow/site"
+)
+
+// Input is one node's facts and what the site document says about the node.
+type Input struct {
+	Site    site.Site // profile and waivers count too
+	Cluster string
+	Node    string
+	Facts   Facts
+	Now     time.Time // for waivers
+}
+
+// Judge applies every rule to one node: one finding per rule, in the order of
+// Rules. A rule that can't be judged gives Error, never Pass.
+func Judge(in Input) []Finding {
+	s, err := subjectOf(in)
+	rules := Rules()
+	findings := make([]Finding, len(rules))
+	for i, r := range rules {
+		findings[i] = accept(in.Site.Waivers, finding(r, in.Node, apply(r, s, err)), in.Now)
+	}
+	return findings
+}
+
+func subjectOf(in Input) (subject, error) {
+	edition, err := editionOf(in.Site.Profile)
+	if err != nil {
+		return subject{}, err
+	}
+	cluster, ok := in.Site.Cluster(in.Cluster)
+	if !ok {
+		return subject{}, fmt.Errorf("the site document has no cluster %s", clip(in.Cluster))
+	}
+	i := slices.IndexFunc(cluster.Nodes, func(n site.Node) bool { return n.Name == in.Node })
+	if i < 0 {
+		return subject{}, fmt.Errorf("cluster %s has no node %s", cluster.Name, clip(in.Node))
+	}
+	node := cluster.Nodes[i]
+	return subject{
+		Facts: in.Facts, cluster: cluster, node: node, dr: in.Site.DR.Planned, edition: edition,
+		installer: node.Role == site.ControlPlane && cluster.InstallerNode().Name == node.Name,
+	}, nil
+}
+
+func apply(r Rule, s subject, err error) verdict {
+	switch {
+	case err != nil:
+		return unknown(err)
+	case len(r.Roles) > 0 && !slices.Contains(r.Roles, s.node.Role):
+		return skipped(fmt.Sprintf("the rule is not about a %s node", s.node.Role))
+	}
+	return r.judge(s)
+}
+
+func finding(r Rule, node string, v verdict) Finding {
+	f := Finding{
+		Rule: r.ID, Title: r.Title, Node: node, Source: r.Source,
+		Outcome: v.outcome, Seen: v.seen, Reason: v.reason, Want: r.Want,
+	}
+	if v.want != "" {
+		f.Want = v.want
+	}
+	if v.outcome == Pass || v.outcome == Skipped {
+		return f
+	}
+	if f.Fix = r.Fix; v.fix != "" {
+		f.Fix = v.fix
+	}
+	return f
+}
+
+// accept applies the site's waivers. Only a failure can be accepted: nobody
+// can answer for what could not be told. An ended waiver is named.
+func accept(waivers []site.Waiver, f Finding, now time.Time) Finding {
+	if f.Outcome != Fail {
+		return f
+	}
+	if w, ok := site.WaiverFor(waivers, f.Rule, f.Node, now); ok {
+		f.Outcome = Waived
+		f.Reason = fmt.Sprintf("accepted by %s until %s: %s", w.Author, w.Expires, w.Reason)
+		return f
+	}
+	for _, w := range waivers {
+		if w.Rule == f.Rule && (len(w.Nodes) == 0 || slices.Contains(w.Nodes, f.Node)) {
+			f.Reason = fmt.Sprintf("the waiver of %s ended on %s", w.Author, w.Expires)
+		}
+	}
+	return f
+}

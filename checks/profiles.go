@@ -1,0 +1,45 @@
+package checks
+
+import "fmt"
+
+// edition holds what the editions of the vendor's document say differently
+// about a node.
+type edition struct {
+	systems   []system // supported systems
+	leftovers []string // what an earlier container runtime leaves behind (CHK-25)
+	tasksMax  uint64   // least DefaultTasksMax (CHK-10)
+}
+
+// unlimited is how systemd before 228 writes infinity.
+const unlimited = 1<<64 - 1
+
+// largeTasksMax is "a very large number": Linux allows no more processes than
+// this (PID_MAX_LIMIT on 64 bits).
+const largeTasksMax = 4 << 20
+
+var (
+	leftoversDocker  = []string{"/var/lib/docker", "/var/lib/containerd", "/var/log/pods", "/var/lib/kubelet/pki"}
+	leftoversNerdctl = append(leftoversDocker[:len(leftoversDocker):len(leftoversDocker)], "/var/lib/nerdctl", "/opt/nerdctl")
+)
+
+// defaultProfile is the document this project follows when a site names none.
+const defaultProfile = "acp-4.1-seed"
+
+var editions = map[string]edition{
+	defaultProfile: {systemsSeed, leftoversDocker, largeTasksMax},
+	"acp-4.1":      {systems41, leftoversDocker, unlimited},
+	"acp-4.2":      {systems42, leftoversNerdctl, unlimited},
+	"acp-4.3":      {systems42, leftoversNerdctl, unlimited},
+	"acp-4.4-dev":  {systems42, leftoversNerdctl, unlimited},
+}
+
+func editionOf(profile string) (edition, error) {
+	if profile == "" {
+		profile = defaultProfile
+	}
+	e, ok := editions[profile]
+	if !ok {
+		return edition{}, fmt.Errorf("there is no profile %s", clip(profile))
+	}
+	return e, nil
+}

@@ -1,0 +1,69 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var ipvsModules = Rule{
+	ID: "CHK-03", Title: "The ip_vs kernel modules are loaded", Source: headKernel, Category: Must,
+	Want: "ip_vs, ip_vs_rr, ip_vs_wrr and ip_vs_sh loaded or built in",
+	Fix: "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh, " +
+		"and name them in /etc/modules-load.d/ipvs.conf for the next boot",
+	judge: func(s subject) verdict { return judgeModules(s, "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh") },
+}
+
+func judgeModules(s subject, wanted ...string) verdict {
+	modules, err := s.pairs("modules", wanted...)
+	if err != nil {
+		return unknown(err)
+	}
+	var missing []string
+	for _, m := range wanted {
+		switch modules[m] {
+		case "loaded", "builtin":
+		case absent:
+			missing = append(missing, m)
+		default:
+			return unknown(fmt.Errorf("modules: %s is %s", m, clip(modules[m])))
+		}
+	}
+	if len(missing) > 0 {
+		return fail("not loaded: " + strings.Join(missing, ", "))
+	}
+	return pass("all loaded")
+}
+
+var swap = Rule{
+	ID: "CHK-07", Title: "Swap is off", Source: headKernel, Category: Must,
+	Want:  "no swap area in use or in /etc/fstab",
+	Fix:   "swapoff -a, and comment out the swap lines of /etc/fstab",
+	judge: judgeSwap,
+}
+
+func judgeSwap(s subject) verdict {
+	table, err := s.words("swaps")
+	if err != nil {
+		return unknown(err)
+	}
+	if len(table) == 0 || table[0][0] != "Filename" {
+		return unknown(errors.New("swaps: not understood"))
+	}
+	if len(table) > 1 {
+		var areas []string
+		for _, row := range table[1:] {
+			areas = append(areas, clip(row[0]))
+		}
+		return fail("in use: " + several(areas))
+	}
+	fstab, _, err := s.file("fstab-swap")
+	if err != nil {
+		return unknown(err)
+	}
+	if lines := split(fstab); len(lines) > 0 {
+		return warn("off, but on again at the next boot: " + clip(lines[0][0]) + " in /etc/fstab").
+			withFix("comment out the swap lines of /etc/fstab")
+	}
+	return pass("off")
+}

@@ -1,0 +1,61 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+)
+
+// encryptionFile is put on the nodes of a standby cluster before its install.
+const encryptionFile = "/etc/kubernetes/encryption-provider.conf"
+
+var existingKubernetes = Rule{
+	ID: "GEN-04", Title: "No Kubernetes is installed", Source: headScope, Category: Must,
+	Want:  "no Kubernetes process, no file in /etc/kubernetes, no etcd data",
+	Fix:   "back up the data and clean the node (kubeadm reset, or reinstall its system)",
+	judge: judgeExisting,
+}
+
+// judgeExisting looks for what an earlier install leaves running or on disk.
+func judgeExisting(s subject) verdict {
+	processes, err := s.words("processes")
+	if err != nil {
+		return unknown(err)
+	}
+	files, _, err := s.file("kubernetes-files")
+	if s.cut("kubernetes-files") { // more files than fit are files too
+		files, err = s.values["kubernetes-files"].text, nil
+	}
+	if err != nil {
+		return unknown(err)
+	}
+	etcd, err := s.paths("etcd-data")
+	if err != nil {
+		return unknown(err)
+	}
+	var found []string
+	for _, p := range processes {
+		found = append(found, fmt.Sprintf("process %s (pid %s)", clip(p[len(p)-1]), clip(p[0])))
+	}
+	encryption := false
+	for _, name := range strings.FieldsFunc(files, func(r rune) bool { return r == '\n' }) {
+		if name == encryptionFile {
+			encryption = true
+			continue
+		}
+		found = append(found, clip(name))
+	}
+	for _, p := range etcd {
+		if p.state != absent {
+			found = append(found, p.path)
+		}
+	}
+	switch {
+	case len(found) > 0:
+		return fail(several(found))
+	case encryption && s.dr:
+		return pass("only " + encryptionFile + ", as a disaster recovery pair demands")
+	case encryption:
+		return warn(encryptionFile).withFix("remove the file, or set dr.planned in the site document")
+	}
+	return pass("none")
+}

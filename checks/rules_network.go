@@ -1,0 +1,204 @@
+package checks
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/acpflow/acpflow/site"
+)
+
+var hostname = Rule{
+	ID: "CHK-11", Title: "The hostname is well-formed", Source: headNetwork, Category: Must,
+	Want: "at most 36 of a-z, 0-9, - and .; a letter or digit at both ends; no .- or .. or -.",
+	Fix:  "hostnamectl set-hostname NAME",
+	judge: func(s subject) verdict {
+		name, err := s.line("hostname")
+		switch {
+		case err != nil:
+			return unknown(err)
+		case len(name) > 36 || !hostnameForm.MatchString(name):
+			return fail(clip(name))
+		}
+		return pass(name)
+	},
+}
+
+// Dots stand between letters or digits only; a dash may be followed by a dash.
+var hostnameForm = regexp.MustCompile(`^[a-z0-9](?:-*[a-z0-9])*(?:\.[a-z0-9](?:-*[a-z0-9])*)*$`)
+
+var localhost = Rule{
+	ID: "CHK-12", Title: "localhost is 127.0.0.1", Source: headNetwork, Category: Must,
+	Want:  "/etc/hosts gives localhost the address 127.0.0.1 and no other IPv4 address",
+	Fix:   "add the line `127.0.0.1 localhost` to /etc/hosts and take localhost off other IPv4 lines",
+	judge: judgeLocalhost,
+}
+
+func judgeLocalhost(s subject) verdict {
+	text, exists, err := s.file("hosts")
+	if err != nil {
+		return unknown(err)
+	}
+	if !exists {
+		return fail("there is no /etc/hosts")
+	}
+	found := false
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		w := strings.Fields(line)
+		if len(w) < 2 || !slices.Contains(w[1:], "localhost") {
+			continue
+		}
+		addr, err := netip.ParseAddr(w[0])
+		switch {
+		case err != nil || addr.Is6():
+		case addr != netip.AddrFrom4([4]byte{127, 0, 0, 1}):
+			return fail("localhost is " + addr.String())
+		default:
+			found = true
+		}
+	}
+	if !found {
+		return fail("no line for localhost")
+	}
+	return pass("127.0.0.1")
+}
+
+var resolver = Rule{
+	ID: "CHK-13", Title: "The node has name servers outside the segment of the container tool", Source: headNetwork, Category: Must,
+	Want:  "/etc/resolv.conf with a nameserver, none whose address begins with 172",
+	Fix:   "write the site's name servers into /etc/resolv.conf (systemctl disable --now systemd-resolved first, where it runs)",
+	judge: judgeResolver,
+}
+
+func judgeResolver(s subject) verdict {
+	text, exists, err := s.file("resolv")
+	if err != nil {
+		return unknown(err)
+	}
+	if !exists {
+		return fail("there is no /etc/resolv.conf")
+	}
+	var servers, stubs []string
+	for _, w := range split(text) {
+		if w[0] != "nameserver" || len(w) < 2 {
+			continue
+		}
+		servers = append(servers, w[1])
+		switch {
+		case strings.HasPrefix(w[1], "172."):
+			return fail("nameserver " + clip(w[1]))
+		case strings.HasPrefix(w[1], "127."):
+			stubs = append(stubs, w[1])
+		}
+	}
+	switch {
+	case len(servers) == 0:
+		return fail("no nameserver")
+	case len(stubs) > 0: // Pods inherit the file, where the node's own stub can't be reached
+		return warn("a resolver of the node itself: " + clip(strings.Join(stubs, " ")))
+	}
+	return pass(clip(strings.Join(servers, " ")))
+}
+
+var defaultRoute = Rule{
+	ID: "CHK-16", Title: "The node has a default route", Source: headNetwork, Category: Must,
+	Want:  "a default route, or one to 0.0.0.0",
+	Fix:   "ip route add default via GATEWAY, and the same in the network configuration",
+	judge: judgeRoute,
+}
+
+func judgeRoute(s subject) verdict {
+	names := []string{"route4"}
+	switch s.cluster.Network.IPFamily {
+	case site.IPv6:
+		names = []string{"route6"}
+	case site.DualStack:
+		names = []string{"route4", "route6"}
+	}
+	var seen []string
+	for _, name := range names {
+		routes, err := s.words(name)
+		if err != nil {
+			return unknown(err)
+		}
+		i := slices.IndexFunc(routes, func(w []string) bool {
+			return slices.Contains([]string{"default", "0.0.0.0", "0.0.0.0/0", "::/0"}, w[0])
+		})
+		if i < 0 { // such as "unreachable default"
+			return fail("no default route in `ip -" + name[len("route"):] + " route`")
+		}
+		seen = append(seen, clip(strings.Join(routes[i], " ")))
+	}
+	return pass(strings.Join(seen, "; "))
+}
+
+var ports = Rule{
+	ID: "CHK-17", Title: "The ports of the platform are free", Source: headNetwork, Category: Must,
+	Fix:   "stop the program that listens: ss -lntp shows it",
+	judge: judgePorts,
+}
+
+// portRange is from first to last, both included.
+type portRange struct{ first, last int }
+
+func (r portRange) String() string {
+	if r.first == r.last {
+		return strconv.Itoa(r.first)
+	}
+	return fmt.Sprintf("%d-%d", r.first, r.last)
+}
+
+var (
+	portsEvery        = []portRange{{10249, 10256}}
+	portsControlPlane = slices.Concat([]portRange{{2379, 2379}, {2380, 2380}, {6443, 6443}}, portsEvery)
+	portsInstaller    = slices.Concat([]portRange{{8080, 8080}, {12080, 12080}, {12443, 12443}, {16443, 16443}}, portsControlPlane)
+)
+
+func judgePorts(s subject) verdict {
+	wanted := portsEvery
+	switch {
+	case s.installer:
+		wanted = portsInstaller
+	case s.node.Role == site.ControlPlane:
+		wanted = portsControlPlane
+	}
+	v := judgeListeners(s, wanted)
+	var want []string
+	for _, r := range wanted {
+		want = append(want, r.String())
+	}
+	v.want = "nothing listens on TCP " + strings.Join(want, ", ")
+	return v
+}
+
+func judgeListeners(s subject, wanted []portRange) verdict {
+	sockets, err := s.words("listeners")
+	if err != nil {
+		return unknown(err)
+	}
+	if len(sockets) == 0 || sockets[0][0] != "State" {
+		return unknown(fmt.Errorf("listeners: not understood"))
+	}
+	var taken []string
+	for _, w := range sockets[1:] {
+		// State Recv-Q Send-Q Local:Port Peer:Port [users:(("sshd",pid=1,fd=3))]
+		if len(w) < 5 {
+			return unknown(fmt.Errorf("listeners: not understood: %s", clip(strings.Join(w, " "))))
+		}
+		port, err := strconv.Atoi(w[3][strings.LastIndexByte(w[3], ':')+1:])
+		if err != nil {
+			return unknown(fmt.Errorf("listeners: not understood: %s", clip(w[3])))
+		}
+		if slices.ContainsFunc(wanted, func(r portRange) bool { return r.first <= port && port <= r.last }) {
+			taken = append(taken, fmt.Sprintf("%s %s", clip(w[3]), clip(strings.Join(w[5:], " "))))
+		}
+	}
+	if len(taken) > 0 {
+		return fail(several(taken))
+	}
+	return pass("all free")
+}

@@ -1,0 +1,124 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxClockError is the greatest difference between two clocks, in seconds.
+const maxClockError = 10
+
+var uniqueHostnames = Rule{
+	ID: "CHK-27", Title: "Every node has a hostname of its own", Source: headTogether, Category: Must,
+	Want: "hostnames that differ",
+	Fix:  "hostnamectl set-hostname NAME on all but one of them",
+}
+
+func judgeUnique(names []string, nodes map[string]Shared) verdict {
+	byHost, byMachine := groups{}, groups{}
+	for _, n := range names {
+		host := nodes[n].Hostname
+		if host == "" {
+			return unknown(fmt.Errorf("%s did not tell its hostname", n))
+		}
+		byHost.add(strings.ToLower(host), n) // names of hosts are compared without case
+		if id := nodes[n].MachineID; id != "" {
+			byMachine.add(id, n)
+		}
+	}
+	if same := byHost.doubles(); len(same) > 0 {
+		return fail(strings.Join(same, "; "))
+	}
+	if same := byMachine.doubles(); len(same) > 0 {
+		return warn("hostnames differ, but machines are copies with one machine id: " + strings.Join(same, "; ")).
+			withFix("rm /etc/machine-id && systemd-machine-id-setup on the copies, then reboot them")
+	}
+	return pass(fmt.Sprintf("%d hostnames", len(names)))
+}
+
+// groups collects the nodes that share a value, in a fixed order.
+type groups struct {
+	values []string
+	nodes  map[string][]string
+}
+
+func (g *groups) add(value, node string) {
+	if g.nodes == nil {
+		g.nodes = map[string][]string{}
+	}
+	if len(g.nodes[value]) == 0 {
+		g.values = append(g.values, value)
+	}
+	g.nodes[value] = append(g.nodes[value], node)
+}
+
+func (g *groups) doubles() []string {
+	var out []string
+	for _, v := range g.values {
+		if n := g.nodes[v]; len(n) > 1 {
+			out = append(out, clip(v)+" on "+strings.Join(n, ", "))
+		}
+	}
+	return out
+}
+
+func (g *groups) describe() string {
+	var out []string
+	for _, v := range g.values {
+		out = append(out, clip(v)+" on "+several(g.nodes[v]))
+	}
+	return strings.Join(out, "; ")
+}
+
+var sameTime = Rule{
+	ID: "CHK-28", Title: "All nodes have one time zone and one time", Source: headTogether, Category: Must,
+	Want: fmt.Sprintf("one time zone, clocks at most %d s apart", maxClockError),
+	Fix:  "timedatectl set-timezone ZONE on every node, and synchronise the clocks (chronyd)",
+}
+
+func judgeTime(names []string, nodes map[string]Shared) verdict {
+	offsets, zones := groups{}, groups{}
+	first, last := "", "" // the nodes whose clocks are most behind and most ahead
+	for _, n := range names {
+		s := nodes[n]
+		switch {
+		case s.UTCOffset == "":
+			return unknown(fmt.Errorf("%s did not tell its time zone", n))
+		case s.Clock == nil:
+			return unknown(fmt.Errorf("%s did not tell its time", n))
+		}
+		offsets.add(s.UTCOffset, n)
+		if s.Zone != "" {
+			zones.add(s.Zone, n)
+		}
+		if first == "" || s.Clock.Offset < nodes[first].Clock.Offset {
+			first = n
+		}
+		if last == "" || s.Clock.Offset > nodes[last].Clock.Offset {
+			last = n
+		}
+	}
+	if len(offsets.values) > 1 {
+		return fail("time zones differ: " + offsets.describe())
+	}
+	if v := judgeClocks(first, last, nodes); v.outcome != Pass || len(zones.values) < 2 {
+		return v
+	}
+	return warn("time zones have the same offset now, but other names: " + zones.describe()).
+		withFix("timedatectl set-timezone ZONE on every node")
+}
+
+func judgeClocks(first, last string, nodes map[string]Shared) verdict {
+	behind, ahead := nodes[first].Clock, nodes[last].Clock
+	apart, doubt := ahead.Offset-behind.Offset, ahead.Error+behind.Error
+	seen := fmt.Sprintf("%s is %.1f s ahead of %s (±%.1f s)", last, apart, first, doubt)
+	switch {
+	case first == last:
+		return pass("one node, " + nodes[first].UTCOffset)
+	case apart-doubt > maxClockError:
+		return fail(seen)
+	case apart+doubt > maxClockError:
+		return unknown(fmt.Errorf("%s: the connection is too slow to tell", seen))
+	}
+	return pass(seen)
+}

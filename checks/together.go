@@ -1,0 +1,137 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/acpflow/acpflow/site"
+)
+
+// Shared is what the rules across nodes need of one node. An empty hostname or
+// offset and a missing clock mean that the node did not tell.
+type Shared struct {
+	Hostname  string `json:"hostname,omitempty"`
+	MachineID string `json:"machineId,omitempty"`
+	Zone      string `json:"zone,omitempty"`      // Europe/Moscow; may be empty although the offset is known
+	UTCOffset string `json:"utcOffset,omitempty"` // now, +0300
+	Clock     *Clock `json:"clock,omitempty"`
+}
+
+// Clock is how far a node's clock is ahead of the caller's, in seconds. The
+// truth lies within Offset ± Error: the way there and back is not symmetric.
+type Clock struct {
+	Offset float64 `json:"offset"`
+	Error  float64 `json:"error"`
+}
+
+// Shared picks out what the rules across nodes need.
+func (f Facts) Shared() Shared {
+	out := Shared{Clock: f.clock()}
+	// What can't be read stays empty, which JudgeTogether reports.
+	out.Hostname, _ = f.line("hostname")
+	out.MachineID, _ = f.line("machine-id")
+	if zone, err := f.words("timezone"); err == nil && len(zone) > 0 {
+		out.UTCOffset = zone[0][0]
+		if len(zone) > 1 {
+			out.Zone = zoneName(zone[1][0])
+		}
+	}
+	return out
+}
+
+// zoneName is the zone that /etc/localtime links to, under one name for UTC.
+func zoneName(link string) string {
+	_, name, ok := strings.Cut(link, "/zoneinfo/")
+	switch {
+	case !ok: // a plain file
+		return ""
+	case slices.Contains([]string{"UTC", "UCT", "Universal", "Zulu", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu"}, name):
+		return "UTC"
+	}
+	return name
+}
+
+// clock compares the node's clock with the caller's as NTP does: from two times
+// of each, the time the script itself took on the node falls out.
+func (f Facts) clock() *Clock {
+	start, err1 := f.seconds("time-start")
+	end, err2 := f.seconds("time-end")
+	if err1 != nil || err2 != nil || f.Sent.IsZero() || f.Received.Before(f.Sent) {
+		return nil
+	}
+	sent, received := unixSeconds(f.Sent), unixSeconds(f.Received)
+	return &Clock{
+		Offset: ((start - sent) + (end - received)) / 2,
+		Error:  max(0, (received-sent)-(end-start)) / 2,
+	}
+}
+
+func (f Facts) seconds(name string) (float64, error) {
+	line, err := f.line(name)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(line, 64)
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
+
+// TogetherInput is what all nodes of a cluster told.
+type TogetherInput struct {
+	Site    site.Site
+	Cluster string
+	Nodes   map[string]Shared // by name in the site document
+	Now     time.Time         // for waivers
+}
+
+// JudgeTogether compares the nodes of a cluster with one another (CHK-27,
+// CHK-28), one finding per rule. A node of the document without facts makes
+// both rules Error.
+func JudgeTogether(in TogetherInput) []Finding {
+	names, err := in.names()
+	var out []Finding
+	for _, r := range TogetherRules() {
+		var v verdict
+		if err != nil {
+			v = unknown(err)
+		} else {
+			v = r.judge(names, in.Nodes)
+		}
+		out = append(out, accept(in.Site.Waivers, finding(r.Rule, "", v), in.Now))
+	}
+	return out
+}
+
+// TogetherRule is one rule about the nodes of a cluster among themselves.
+type TogetherRule struct {
+	Rule
+	judge func(names []string, nodes map[string]Shared) verdict
+}
+
+// TogetherRules lists the rules across nodes, in the order of the document.
+func TogetherRules() []TogetherRule {
+	return []TogetherRule{{uniqueHostnames, judgeUnique}, {sameTime, judgeTime}}
+}
+
+// names lists the cluster's nodes in the order of the document.
+func (in TogetherInput) names() ([]string, error) {
+	cluster, ok := in.Site.Cluster(in.Cluster)
+	if !ok {
+		return nil, fmt.Errorf("the site document has no cluster %s", clip(in.Cluster))
+	}
+	var names, missing []string
+	for _, n := range cluster.Nodes {
+		names = append(names, n.Name)
+		if _, ok := in.Nodes[n.Name]; !ok {
+			missing = append(missing, n.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, errors.New("no facts of " + several(missing))
+	}
+	return names, nil
+}
