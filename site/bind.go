@@ -170,7 +170,7 @@ func (b *binder) report(rule, path string, tk *token.Token, message, fix string)
 		return
 	}
 	at := placeOf(tk)
-	b.issues = append(b.issues, Issue{Rule: rule, Severity: SeverityError, Path: path, Line: at.line, Column: at.column, Message: message, Fix: fix})
+	b.issues = append(b.issues, Issue{Rule: rule, Source: fromFormat, Severity: SeverityError, Path: path, Line: at.line, Column: at.column, Message: message, Fix: fix})
 }
 
 // mapping returns the entries of a mapping; a mapping of one entry has a node

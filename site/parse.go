@@ -130,7 +130,7 @@ func syntaxIssue(err error) *Issue {
 }
 
 func unreadable(tk *token.Token, message, fix string) *Issue {
-	i := &Issue{Rule: "DOC-01", Severity: SeverityError, Message: message, Fix: fix}
+	i := &Issue{Rule: "DOC-01", Source: fromFormat, Severity: SeverityError, Message: message, Fix: fix}
 	if at := placeOf(tk); at.line > 0 {
 		i.Line, i.Column = at.line, at.column
 	}

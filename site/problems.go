@@ -26,6 +26,7 @@ type Issue struct {
 	Column   int      `json:"column,omitempty"` // 1-based, in characters
 	Message  string   `json:"message"`
 	Fix      string   `json:"fix,omitempty"`
+	Source   string   `json:"source,omitempty"` // where the rule comes from
 }
 
 // Problems is everything that is wrong with one document: what Parse could not

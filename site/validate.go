@@ -20,7 +20,7 @@ type Material struct {
 func Validate(s *Site, m Material) Problems {
 	j := &judge{site: s, material: m, rules: rules}
 	for _, r := range j.rules {
-		j.rule = r.ID
+		j.rule = r
 		r.judge(j)
 	}
 	return Problems{File: s.places.name(), Issues: sorted(j.issues)}
@@ -39,7 +39,7 @@ type judge struct {
 	site     *Site
 	material Material
 	rules    []rule // all of them
-	rule     string // the one at work
+	rule     rule   // the one at work
 	issues   []Issue
 }
 
@@ -53,7 +53,7 @@ func (j *judge) warn(path, fix, format string, args ...any) {
 
 func (j *judge) add(severity Severity, path, fix, format string, args ...any) {
 	at := j.site.places.find(path)
-	j.issues = append(j.issues, Issue{Rule: j.rule, Severity: severity, Path: path,
+	j.issues = append(j.issues, Issue{Rule: j.rule.ID, Source: j.rule.Source, Severity: severity, Path: path,
 		Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...), Fix: fix})
 }
 

@@ -14,7 +14,7 @@ import (
 
 func newSiteCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "site", Short: "Check site documents, print their schema, write an example"}
-	cmd.AddCommand(newSiteValidateCmd(), newSiteSchemaCmd(), newSiteInitCmd())
+	cmd.AddCommand(newSiteValidateCmd(), newSiteRulesCmd(), newSiteSchemaCmd(), newSiteInitCmd())
 	return cmd
 }
 
@@ -119,6 +119,28 @@ func readDocument(stdin io.Reader, file string) ([]byte, error) {
 		return io.ReadAll(io.LimitReader(stdin, site.MaxDocument+1))
 	}
 	return os.ReadFile(file)
+}
+
+func newSiteRulesCmd() *cobra.Command {
+	var out outputFlag
+	cmd := &cobra.Command{
+		Use: "rules", Short: "List the rules that site documents are judged by",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			if out.json() {
+				return fail(exitCouldNot, printJSON(cmd.OutOrStdout(), site.Rules()))
+			}
+			for _, r := range site.Rules() {
+				printf(cmd.OutOrStdout(), "%-7s %s (%s)\n", r.ID, r.Title, r.Source)
+			}
+			return nil
+		},
+	}
+	out.register(cmd)
+	return cmd
 }
 
 func newSiteSchemaCmd() *cobra.Command {

@@ -94,3 +94,16 @@ func TestSiteSchemaIsJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &schema))
 	assert.Equal(t, site.SchemaID, schema["$id"])
 }
+
+func TestSiteRulesNamesEveryRule(t *testing.T) {
+	out, code := runSite("", "rules")
+	require.Equal(t, exitOK, code)
+	for _, r := range site.Rules() {
+		assert.Contains(t, out, r.ID+" ")
+	}
+	out, code = runSite("", "rules", "-o", "json")
+	require.Equal(t, exitOK, code)
+	var rules []site.RuleInfo
+	require.NoError(t, json.Unmarshal([]byte(out), &rules))
+	assert.Equal(t, site.Rules(), rules)
+}
