@@ -1,10 +1,12 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"github.com/acpflow/acpflow/internal/installer"
-	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/internal/sitestore"
 )
 
 const installerConfigHelp = `Print the JSON that an install posts to the vendor's installer, field by field and byte by byte.
@@ -14,19 +16,19 @@ resolved here (env:, file:) and printed; keep that output out of logs. What the 
 vendor's interface being known there is said on standard error.`
 
 func newInstallerConfigCmd() *cobra.Command {
-	var siteArg, cluster string
+	var file, cluster string
 	var reveal bool
 	cmd := &cobra.Command{
-		Use: "installer-config --site FILE|NAME", Short: "Print the configuration that an install posts to the vendor's installer",
+		Use: "installer-config --site FILE", Short: "Print the configuration that an install posts to the vendor's installer",
 		Long:    installerConfigHelp,
 		Args:    cobra.NoArgs,
 		Example: "  acpflow installer-config --site sites/moscow.yaml --cluster west",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			snapshot, err := loadSite(siteArg)
+			data, err := readDocument(cmd.InOrStdin(), file)
 			if err != nil {
-				return err
+				return fail(exitCouldNot, err)
 			}
-			cfg, err := installerConfig(snapshot.Site, cluster, reveal)
+			cfg, err := installerConfig(file, data, cluster, reveal)
 			if err != nil {
 				return fail(exitBadInput, err)
 			}
@@ -41,7 +43,7 @@ func newInstallerConfigCmd() *cobra.Command {
 			return fail(exitCouldNot, err)
 		},
 	}
-	cmd.Flags().StringVar(&siteArg, "site", "", "site document, or a name in ACPFLOW_SITES_DIR")
+	cmd.Flags().StringVar(&file, "site", "", "site document; - is standard input")
 	cmd.Flags().StringVar(&cluster, "cluster", "", "name of the cluster; may be left out when the site has one")
 	cmd.Flags().BoolVar(&reveal, "reveal-secrets", false, "print the secrets instead of a mask")
 	if err := cmd.MarkFlagRequired("site"); err != nil {
@@ -52,14 +54,18 @@ func newInstallerConfigCmd() *cobra.Command {
 
 // installerConfig builds the configuration with the real secrets, or with
 // stand-ins when it will be printed masked.
-func installerConfig(s site.Site, cluster string, reveal bool) (installer.Config, error) {
-	resolve := installer.StandIns
+func installerConfig(file string, data []byte, cluster string, reveal bool) (installer.Config, error) {
+	check, resolve := sitestore.CheckForm, installer.StandIns
 	if reveal {
-		resolve = installer.Resolve
+		check, resolve = sitestore.Check, installer.Resolve
 	}
-	secrets, err := resolve(s, cluster)
+	s, problems := check(file, data, time.Now())
+	if err := problems.Err(); err != nil {
+		return installer.Config{}, err
+	}
+	secrets, err := resolve(*s, cluster)
 	if err != nil {
 		return installer.Config{}, err
 	}
-	return installer.Build(s, cluster, secrets)
+	return installer.Build(*s, cluster, secrets)
 }
