@@ -53,7 +53,7 @@ kylin() {
 # modules: NAME and how the kernel has it.
 modules() {
 	local m state builtin="/lib/modules/$(uname -r)/modules.builtin"
-	for m in ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack nf_conntrack_ipv4 nf_conntrack_ipv6 geneve openvswitch; do
+	for m in ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack_ipv4 nf_conntrack_ipv6 geneve openvswitch; do
 		if grep -q "^$m " /proc/modules; then
 			state=loaded
 		elif [ -d "/sys/module/$m" ] || grep -qE "/${m//_/[-_]}\.ko" "$builtin"; then

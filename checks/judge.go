@@ -17,16 +17,24 @@ type Input struct {
 	Now     time.Time // for waivers
 }
 
-// Judge applies every rule to one node: one finding per rule, in the order of
-// Rules. A rule that can't be judged gives Error, never Pass.
+// Judge applies every rule about one node: one finding per rule, in the order
+// of Rules. A rule that can't be judged gives Error, never Pass.
 func Judge(in Input) []Finding {
 	s, err := subjectOf(in)
-	rules := Rules()
-	findings := make([]Finding, len(rules))
-	for i, r := range rules {
-		findings[i] = accept(in.Site.Waivers, finding(r, in.Node, apply(r, s, err)), in.Now)
+	var out []Finding
+	for _, r := range Rules() {
+		if r.judge == nil {
+			continue
+		}
+		var v verdict
+		if err != nil {
+			v = unknown(err)
+		} else {
+			v = r.judge(s)
+		}
+		out = append(out, accept(in.Site.Waivers, finding(r, in.Node, v), in.Now))
 	}
-	return findings
+	return out
 }
 
 func subjectOf(in Input) (subject, error) {
@@ -47,16 +55,6 @@ func subjectOf(in Input) (subject, error) {
 		Facts: in.Facts, cluster: cluster, node: node, dr: in.Site.DR.Planned, edition: edition,
 		installer: node.Role == site.ControlPlane && cluster.InstallerNode().Name == node.Name,
 	}, nil
-}
-
-func apply(r Rule, s subject, err error) verdict {
-	switch {
-	case err != nil:
-		return unknown(err)
-	case len(r.Roles) > 0 && !slices.Contains(r.Roles, s.node.Role):
-		return skipped(fmt.Sprintf("the rule is not about a %s node", s.node.Role))
-	}
-	return r.judge(s)
 }
 
 func finding(r Rule, node string, v verdict) Finding {

@@ -1,6 +1,10 @@
 package checks
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/acpflow/acpflow/site"
+)
 
 // edition holds what the editions of the vendor's document say differently
 // about a node.
@@ -22,11 +26,8 @@ var (
 	leftoversNerdctl = append(leftoversDocker[:len(leftoversDocker):len(leftoversDocker)], "/var/lib/nerdctl", "/opt/nerdctl")
 )
 
-// defaultProfile is the document this project follows when a site names none.
-const defaultProfile = "acp-4.1-seed"
-
 var editions = map[string]edition{
-	defaultProfile: {systemsSeed, leftoversDocker, largeTasksMax},
+	"acp-4.1-seed": {systemsSeed, leftoversDocker, largeTasksMax},
 	"acp-4.1":      {systems41, leftoversDocker, unlimited},
 	"acp-4.2":      {systems42, leftoversNerdctl, unlimited},
 	"acp-4.3":      {systems42, leftoversNerdctl, unlimited},
@@ -35,7 +36,7 @@ var editions = map[string]edition{
 
 func editionOf(profile string) (edition, error) {
 	if profile == "" {
-		profile = defaultProfile
+		profile = site.DefaultProfile
 	}
 	e, ok := editions[profile]
 	if !ok {

@@ -17,11 +17,12 @@ type Rule struct {
 	Title    string
 	Source   string // heading of the document
 	Category Category
-	Roles    []site.Role // empty = every node
-	Want     string      // what it demands, for a person; empty when that depends on the node
-	Fix      string      // what to do when it fails
+	Want     string // what it demands, for a person; empty when that depends on the node
+	Fix      string // what to do when it fails
 
-	judge func(subject) verdict
+	// One of the two: about one node, or about the nodes of a cluster together.
+	judge  func(subject) verdict
+	across func(names []string, nodes map[string]Shared) verdict
 }
 
 // subject is what a rule judges.
@@ -61,13 +62,14 @@ const (
 	headTogether = "Node preprocessing › Checks between nodes"
 )
 
-// Rules lists the rules about one node, in the order of the document.
+// Rules lists all rules, in the order of the document.
 func Rules() []Rule {
 	return []Rule{
 		existingKubernetes, operatingSystem,
-		ipvsModules, lsmAndFirewall, swap,
+		ipvsModules, conntrackModules, ovnModules, confinement, swap,
 		sudo, tasksMax,
-		hostname, localhost, resolver, defaultRoute, ports,
+		hostname, localhost, resolver, defaultRoute, ports, cniPorts,
 		tools, kubeletUnit, tmpExec, leftovers,
+		uniqueHostnames, sameTime,
 	}
 }

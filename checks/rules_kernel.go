@@ -3,7 +3,10 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 var ipvsModules = Rule{
@@ -12,6 +15,49 @@ var ipvsModules = Rule{
 	Fix: "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh, " +
 		"and name them in /etc/modules-load.d/ipvs.conf for the next boot",
 	judge: func(s subject) verdict { return judgeModules(s, "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh") },
+}
+
+var conntrackModules = Rule{
+	ID: "CHK-04", Title: "The conntrack kernel modules of old kernels are loaded", Source: headKernel, Category: Conditional,
+	Want:  "nf_conntrack_ipv4, and with IPv6 nf_conntrack_ipv6, loaded or built in",
+	Fix:   "modprobe -a nf_conntrack_ipv4 nf_conntrack_ipv6, and name them in /etc/modules-load.d/conntrack.conf for the next boot",
+	judge: judgeConntrack,
+}
+
+// judgeConntrack: Linux 4.19, and the 4.18 of RHEL, have one nf_conntrack for both families.
+func judgeConntrack(s subject) verdict {
+	id, _, err := s.release()
+	if err != nil {
+		return unknown(err)
+	}
+	kernel, err := s.kernel()
+	if err != nil {
+		return unknown(err)
+	}
+	merged := [3]int{4, 19, 0}
+	if id == "rhel" {
+		merged = [3]int{4, 18, 0}
+	}
+	if slices.Compare(kernel[:], merged[:]) >= 0 {
+		return skipped(fmt.Sprintf("kernel %d.%d.%d has one module for both families", kernel[0], kernel[1], kernel[2]))
+	}
+	wanted := []string{"nf_conntrack_ipv4"}
+	if s.cluster.Network.IPFamily == site.IPv6 || s.cluster.Network.IPFamily == site.DualStack {
+		wanted = append(wanted, "nf_conntrack_ipv6")
+	}
+	return judgeModules(s, wanted...)
+}
+
+var ovnModules = Rule{
+	ID: "CHK-05", Title: "The kernel modules of Kube-OVN are loaded", Source: headKernel, Category: Conditional,
+	Want: "geneve and openvswitch loaded or built in",
+	Fix:  "modprobe -a geneve openvswitch, and name them in /etc/modules-load.d/kube-ovn.conf for the next boot",
+	judge: func(s subject) verdict {
+		if s.cluster.Network.CNI != site.KubeOVN {
+			return skipped(fmt.Sprintf("the network plugin is %s", s.cluster.Network.CNI))
+		}
+		return judgeModules(s, "geneve", "openvswitch")
+	},
 }
 
 func judgeModules(s subject, wanted ...string) verdict {

@@ -10,7 +10,7 @@ const encryptionFile = "/etc/kubernetes/encryption-provider.conf"
 
 var existingKubernetes = Rule{
 	ID: "GEN-04", Title: "No Kubernetes is installed", Source: headScope, Category: Must,
-	Want:  "no Kubernetes process, no file in /etc/kubernetes, no etcd data",
+	Want:  "no Kubernetes process or kubelet service, no file in /etc/kubernetes, no etcd data",
 	Fix:   "back up the data and clean the node (kubeadm reset, or reinstall its system)",
 	judge: judgeExisting,
 }
@@ -32,7 +32,14 @@ func judgeExisting(s subject) verdict {
 	if err != nil {
 		return unknown(err)
 	}
+	units, err := s.units("kubelet")
+	if err != nil {
+		return unknown(err)
+	}
 	var found []string
+	if units["kubelet"].runs() {
+		found = append(found, "service kubelet is "+clip(units["kubelet"].active))
+	}
 	for _, p := range processes {
 		found = append(found, fmt.Sprintf("process %s (pid %s)", clip(p[len(p)-1]), clip(p[0])))
 	}

@@ -159,13 +159,31 @@ var (
 )
 
 func judgePorts(s subject) verdict {
-	wanted := portsEvery
 	switch {
 	case s.installer:
-		wanted = portsInstaller
+		return judgeFree(s, portsInstaller)
 	case s.node.Role == site.ControlPlane:
-		wanted = portsControlPlane
+		return judgeFree(s, portsControlPlane)
 	}
+	return judgeFree(s, portsEvery)
+}
+
+var cniPorts = Rule{
+	ID: "CHK-18", Title: "The ports of the network plugin are free", Source: headNetwork, Category: Conditional,
+	Fix: "stop the program that listens: ss -lntp shows it",
+	judge: func(s subject) verdict {
+		switch cni := s.cluster.Network.CNI; cni {
+		case site.KubeOVN:
+			return judgeFree(s, []portRange{{6641, 6642}})
+		case site.Calico:
+			return judgeFree(s, []portRange{{179, 179}})
+		default:
+			return skipped(fmt.Sprintf("the document names no ports of the network plugin %q", cni))
+		}
+	},
+}
+
+func judgeFree(s subject, wanted []portRange) verdict {
 	v := judgeListeners(s, wanted)
 	var want []string
 	for _, r := range wanted {

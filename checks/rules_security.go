@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-var lsmAndFirewall = Rule{
+var confinement = Rule{
 	ID: "CHK-06", Title: "AppArmor, SELinux and the firewall are off", Source: headKernel, Category: Must,
 	Want: "AppArmor and SELinux do not confine anything, no firewall service runs or is enabled",
 	Fix: "systemctl disable --now apparmor firewalld ufw; " +

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/acpflow/acpflow/site"
@@ -14,8 +15,6 @@ var operatingSystem = Rule{
 	Fix:   "install a supported system with the kernel that came with it, or ask the vendor's support and record a waiver",
 	judge: judgeSystem,
 }
-
-var kernelNumber = regexp.MustCompile(`^(\d+\.\d+\.\d+)(?:\D|$)`)
 
 func judgeSystem(s subject) verdict {
 	v := judgeTable(s)
@@ -32,15 +31,12 @@ func judgeTable(s subject) verdict {
 	if err != nil {
 		return unknown(err)
 	}
-	release, err := s.line("kernel")
+	number, err := s.kernel()
 	if err != nil {
 		return unknown(err)
 	}
-	kernel := kernelNumber.FindStringSubmatch(release)
-	if kernel == nil {
-		return unknown(fmt.Errorf("kernel: not understood: %s", clip(release)))
-	}
-	seen := fmt.Sprintf("%s %s, kernel %s, %s", clip(id), clip(version), clip(release), clip(s.Machine))
+	kernel := fmt.Sprintf("%d.%d.%d", number[0], number[1], number[2])
+	seen := fmt.Sprintf("%s %s, kernel %s, %s", clip(id), clip(version), clip(strings.TrimSpace(s.values["kernel"].text)), clip(s.Machine))
 	rows := slices.DeleteFunc(slices.Clone(s.edition.systems), func(r system) bool {
 		return r.id != id || !slices.Contains(r.versions, version)
 	})
@@ -54,9 +50,9 @@ func judgeTable(s subject) verdict {
 	switch {
 	case i < 0:
 		return fail(seen)
-	case rows[i].kernel != kernel[1] && id == "ubuntu":
+	case rows[i].kernel != kernel && id == "ubuntu":
 		return fail(seen).withFix("boot the kernel line that came with the release (linux-image-generic): HWE kernels are not supported")
-	case rows[i].kernel != kernel[1]:
+	case rows[i].kernel != kernel:
 		return fail(seen)
 	case s.Machine == arm64:
 		return judgeProcessor(s, seen)
@@ -101,12 +97,29 @@ func judgeProcessor(s subject, seen string) verdict {
 }
 
 var (
+	kernelNumber  = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:\D|$)`)
 	centosVersion = regexp.MustCompile(`release (\d+\.\d+)`)
 	kylinPack     = regexp.MustCompile(`\b(SP\d+)\b|\((Tercel|Sword|Lance|Halberd)\)`)
 )
 
 // kylinNames are the code names of Kylin V10's service packs.
 var kylinNames = map[string]string{"Tercel": "SP1", "Sword": "SP2", "Lance": "SP3", "Halberd": "SP3"}
+
+// kernel returns A, B and C of the kernel's A.B.C.
+func (f Facts) kernel() (number [3]int, err error) {
+	release, err := f.line("kernel")
+	if err != nil {
+		return number, err
+	}
+	m := kernelNumber.FindStringSubmatch(release)
+	if m == nil {
+		return number, fmt.Errorf("kernel: not understood: %s", clip(release))
+	}
+	for i := range number {
+		number[i], _ = strconv.Atoi(m[i+1]) // at most four digits
+	}
+	return number, nil
+}
 
 // release returns ID and version of the system, with the minor number that
 // CentOS and the service pack that Kylin keep elsewhere.

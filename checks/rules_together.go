@@ -10,8 +10,9 @@ const maxClockError = 10
 
 var uniqueHostnames = Rule{
 	ID: "CHK-27", Title: "Every node has a hostname of its own", Source: headTogether, Category: Must,
-	Want: "hostnames that differ",
-	Fix:  "hostnamectl set-hostname NAME on all but one of them",
+	Want:   "hostnames that differ",
+	Fix:    "hostnamectl set-hostname NAME on all but one of them",
+	across: judgeUnique,
 }
 
 func judgeUnique(names []string, nodes map[string]Shared) verdict {
@@ -72,8 +73,9 @@ func (g *groups) describe() string {
 
 var sameTime = Rule{
 	ID: "CHK-28", Title: "All nodes have one time zone and one time", Source: headTogether, Category: Must,
-	Want: fmt.Sprintf("one time zone, clocks at most %d s apart", maxClockError),
-	Fix:  "timedatectl set-timezone ZONE on every node, and synchronise the clocks (chronyd)",
+	Want:   fmt.Sprintf("one time zone, clocks at most %d s apart", maxClockError),
+	Fix:    "timedatectl set-timezone ZONE on every node, and synchronise the clocks (chronyd)",
+	across: judgeTime,
 }
 
 func judgeTime(names []string, nodes map[string]Shared) verdict {

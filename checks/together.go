@@ -94,27 +94,19 @@ type TogetherInput struct {
 func JudgeTogether(in TogetherInput) []Finding {
 	names, err := in.names()
 	var out []Finding
-	for _, r := range TogetherRules() {
+	for _, r := range Rules() {
+		if r.across == nil {
+			continue
+		}
 		var v verdict
 		if err != nil {
 			v = unknown(err)
 		} else {
-			v = r.judge(names, in.Nodes)
+			v = r.across(names, in.Nodes)
 		}
-		out = append(out, accept(in.Site.Waivers, finding(r.Rule, "", v), in.Now))
+		out = append(out, accept(in.Site.Waivers, finding(r, "", v), in.Now))
 	}
 	return out
-}
-
-// TogetherRule is one rule about the nodes of a cluster among themselves.
-type TogetherRule struct {
-	Rule
-	judge func(names []string, nodes map[string]Shared) verdict
-}
-
-// TogetherRules lists the rules across nodes, in the order of the document.
-func TogetherRules() []TogetherRule {
-	return []TogetherRule{{uniqueHostnames, judgeUnique}, {sameTime, judgeTime}}
 }
 
 // names lists the cluster's nodes in the order of the document.
