@@ -210,6 +210,9 @@ func unknownCluster(s site.Site, name string) error {
 	for i, c := range s.Clusters {
 		names[i] = c.Name
 	}
-	return fault.New(fault.BadInput, "find the cluster", "site "+s.Name, "use one of: "+strings.Join(names, ", "),
-		fmt.Errorf("there is no cluster %q", name))
+	cause := fmt.Errorf("there is no cluster %q", name)
+	if name == "" {
+		cause = errors.New("the site has several clusters and none is named")
+	}
+	return fault.New(fault.BadInput, "find the cluster", "site "+s.Name, "use one of: "+strings.Join(names, ", "), cause)
 }

@@ -118,7 +118,7 @@ func answerText(body []byte) string {
 }
 
 // Settle is how long Start waits for an ambiguous POST to show in the progress.
-const Settle = 20 * time.Second
+const Settle = 10 * time.Second
 
 // Start brings the install to "started" exactly once: it reads the progress
 // and adopts a running install, else posts, and resolves a lost reply by

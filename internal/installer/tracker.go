@@ -23,7 +23,7 @@ const (
 // Limits are the patience of a Tracker.
 type Limits struct {
 	Stall       time.Duration `json:"stall"`       // without news
-	FailedPolls int           `json:"failedPolls"` // consecutive polls with status Failed …
+	FailedPolls int           `json:"failedPolls"` // polls with status Failed, nothing but Retrying between them …
 	FailedFor   time.Duration `json:"failedFor"`   // … over at least this time
 	GonePolls   int           `json:"gonePolls"`   // consecutive refused connections …
 	GoneFor     time.Duration `json:"goneFor"`     // … over at least this time: a container that restarts is not gone
@@ -34,7 +34,7 @@ type Limits struct {
 // DefaultLimits fit an install of 30-60 minutes (EXE-11) polled every 10 s or
 // faster, with an installer that repeats a failed step every 10 s.
 func DefaultLimits() Limits {
-	return Limits{Stall: 30 * time.Minute, FailedPolls: 6, FailedFor: 2 * time.Minute, GonePolls: 3, GoneFor: 10 * time.Second, Deaf: 5 * time.Minute, Gap: time.Minute}
+	return Limits{Stall: 30 * time.Minute, FailedPolls: 6, FailedFor: 3 * time.Minute, GonePolls: 3, GoneFor: 10 * time.Second, Deaf: 5 * time.Minute, Gap: time.Minute}
 }
 
 // Observation is one poll: a progress, or the error of reading it.
@@ -60,7 +60,7 @@ type Tracker struct {
 	LastAt      time.Time       `json:"lastAt"`
 	Quiet       time.Duration   `json:"quiet"`       // observed time without news
 	Deaf        time.Duration   `json:"deaf"`        // observed time without an understood answer
-	FailedPolls int             `json:"failedPolls"` // consecutive
+	FailedPolls int             `json:"failedPolls"` // in a row
 	FailedTime  time.Duration   `json:"failedTime"`
 	Refused     int             `json:"refused"` // consecutive
 	RefusedTime time.Duration   `json:"refusedTime"`
@@ -91,18 +91,11 @@ func (t *Tracker) Observe(o Observation) Judgement {
 		t.Quiet = 0
 	}
 	t.Last = o.Progress
-	if o.Progress.Status == Failed {
-		if t.FailedPolls > 0 {
-			t.FailedTime += passed
-		}
-		t.FailedPolls++
-	} else {
-		t.FailedPolls, t.FailedTime = 0, 0
-	}
+	t.countFailures(o.Progress.Status, passed)
 	switch {
 	case o.Progress.Status == Success:
 		return Judgement{Verdict: VerdictSucceeded, Last: t.Last, News: news}
-	case t.FailedPolls >= t.Limits.FailedPolls && t.FailedTime >= t.Limits.FailedFor:
+	case o.Progress.Status == Failed && t.FailedPolls >= t.Limits.FailedPolls && t.FailedTime >= t.Limits.FailedFor:
 		return t.end(VerdictFailed, fmt.Sprintf("status Failed in %d polls over %s; %s", t.FailedPolls, t.FailedTime.Round(time.Second), WhereToLook(t.Last)))
 	case t.Quiet >= t.Limits.Stall:
 		return t.end(VerdictStalled, fmt.Sprintf("no change for %s; %s", t.Quiet.Round(time.Second), WhereToLook(t.Last)))
@@ -110,9 +103,24 @@ func (t *Tracker) Observe(o Observation) Judgement {
 	return Judgement{Verdict: VerdictRunning, Last: t.Last, News: news}
 }
 
+// countFailures keeps the row of failures: an installer that repeats a step
+// for ever says Failed and Retrying in turn, and that is one row.
+func (t *Tracker) countFailures(s Status, passed time.Duration) {
+	switch {
+	case s != Failed && s != Retrying:
+		t.FailedPolls, t.FailedTime = 0, 0
+		return
+	case t.FailedPolls > 0:
+		t.FailedTime += passed
+	}
+	if s == Failed {
+		t.FailedPolls++
+	}
+}
+
 func (t *Tracker) withoutAnswer(err error, passed time.Duration) Judgement {
 	t.Deaf += passed
-	t.FailedPolls, t.FailedTime = 0, 0 // not consecutive any more
+	t.FailedPolls, t.FailedTime = 0, 0 // not in a row any more
 	if errors.Is(err, ErrRefused) {
 		if t.Refused > 0 {
 			t.RefusedTime += passed

@@ -60,10 +60,12 @@ func TestTracker(t *testing.T) {
 		cause string
 	}{
 		"a healthy install":                     {[]any{doing(1), doing(1), doing(2), success}, VerdictSucceeded, ""},
-		"Failed then recovers":                  {append(times(20, failed), doing(2), doing(3)), VerdictRunning, ""},
+		"Failed then recovers":                  {append(times(15, failed, retrying)[:18], doing(2), doing(3)), VerdictRunning, ""},
 		"five Failed polls in all, far apart":   {times(5, failed, doing(2)), VerdictRunning, ""},
 		"Failed polls too few for the window":   {times(8, failed), VerdictRunning, ""},
-		"Failed for good":                       {times(13, failed), VerdictFailed, "status Failed in 13 polls over 2m0s"},
+		"Failed for good":                       {times(19, failed), VerdictFailed, "status Failed in 19 polls over 3m0s"},
+		"Failed and Retrying in turn for good":  {times(11, failed, retrying)[:21], VerdictFailed, "status Failed in 11 polls over 3m20s"},
+		"Retrying alone is no failure":          {times(40, retrying), VerdictRunning, ""},
 		"an error breaks the row of Failed":     {append(append(times(12, failed), errGarbage), times(12, failed)...), VerdictRunning, ""},
 		"stalled for ever":                      {times(61, doing(3)), VerdictStalled, "no change for 10m0s; at step 3"},
 		"endless retries are no news":           {times(30, doing(2), retrying), VerdictRunning, ""},
