@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/test/gobuild"
 )
 
 // Devserver is a running Temporal server with its UI.
@@ -30,7 +31,7 @@ type Devserver struct {
 // dir, which must exist, and returns once it answers. Progress of a first build
 // goes to progress; nil discards it. Flags are passed on.
 func StartDevserver(ctx context.Context, dir string, progress io.Writer, flags ...string) (*Devserver, error) {
-	program, err := DevserverProgram(ctx, progress)
+	program, err := gobuild.Devserver(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (d *Devserver) start(ctx context.Context, flags ...string) error {
 	err = process.waitFor(ctx, time.Minute, func(context.Context) (bool, error) {
 		data, err := os.ReadFile(ready)
 		if err != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // there is no file until it is ready
 		}
 		return true, json.Unmarshal(data, d)
 	})

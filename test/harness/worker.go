@@ -61,7 +61,7 @@ func StartWorker(ctx context.Context, d *Devserver, o WorkerOptions) (*Worker, e
 func polls(ctx context.Context, c client.Client, pid int) (bool, error) {
 	queue, err := c.DescribeTaskQueue(ctx, TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
-		return false, nil // Temporal may be starting again: its own wait tells
+		return false, nil //nolint:nilerr // Temporal may be starting again, the limit is the caller's
 	}
 	for _, poller := range queue.GetPollers() {
 		if strings.HasSuffix(poller.GetIdentity(), fmt.Sprint(":", pid)) {

@@ -1,0 +1,115 @@
+# Everything a person or CI does with this repository. `make` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Slow builds and tools live here; the keys in their names make them safe to share.
+CACHE := $(or $(ACPFLOW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/acpflow)
+
+# The last two need their slow builds before a linter can look at them.
+MODULES := . test test/lab/controlplane deploy/devserver
+GOLANGCI_VERSION := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+GOVULNCHECK_VERSION := v1.9.0
+GOLANGCI := $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)
+WORKFLOWCHECK := $(CACHE)/workflowcheck-$(WORKFLOWCHECK_VERSION)
+GOVULNCHECK := $(CACHE)/govulncheck-$(GOVULNCHECK_VERSION)
+
+# Go does not see what changes outside a module, so tests of such things must not be cached.
+# Flags for every go test, for example: make test-unit TESTFLAGS='-v -run TestBuild'
+TESTFLAGS :=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Set up
+
+.PHONY: deps packages
+deps: ## install Debian packages and do the slow builds, once (as root)
+	@echo "deps: Debian packages, then Kubernetes and Temporal into $(CACHE)"
+	@cd test && go run ./cmd/deps
+
+packages: # only the Debian packages, for the first minutes of a test run
+	@cd test && go run ./cmd/deps packages
+
+.PHONY: build
+build: ## compile acpflow and its worker into bin/
+	go build -o bin/acpflow ./starter
+	go build -o bin/acpflow-worker ./worker
+
+##@ Use
+
+.PHONY: demo dev lab lab-down
+demo: deps ## boot a lab, install a three-node cluster on it, show what was verified
+	@cd test && go run ./cmd/demo
+
+dev: build deps ## run Temporal, its UI and a worker here until Ctrl-C
+	@cd test && go run ./cmd/dev
+
+lab: deps ## boot a lab of real systemd nodes and write its site document (as root)
+	@cd test && go run ./lab/cmd/lab up
+
+lab-down: ## remove everything that lab made
+	@cd test && go run ./lab/cmd/lab down
+
+##@ Check
+
+.PHONY: test
+test: ## everything CI runs: static checks, unit, lab, end-to-end and browser tests
+	@CACHE=$(CACHE) scripts/test.sh
+
+.PHONY: test-unit
+test-unit: ## unit and replay tests, with the race detector
+	go test -race $(TESTFLAGS) ./...
+
+.PHONY: test-tools test-devserver test-lab test-e2e
+test-tools: ## tests of the compose files and the test tools
+	cd test && go test -count=1 $(TESTFLAGS) ./compose/... ./gobuild/... ./harness/...
+
+test-devserver: ## tests of the embedded Temporal server, which kill it
+	cd deploy/devserver && go test $(TESTFLAGS) ./...
+
+test-lab: ## tests of the lab itself (as root)
+	cd test && go test -count=1 -timeout 30m $(TESTFLAGS) ./lab/...
+
+test-e2e: ## acpflow on the lab, worker and Temporal killed on the way, and in a browser (as root)
+	cd test && go test -count=1 -timeout 40m $(TESTFLAGS) ./e2e/...
+
+.PHONY: bench
+bench: deps ## compare uploads with scp, and measure the install's own overhead
+	cd test && go test -timeout 60m -run '^$$' -bench . $(TESTFLAGS) ./bench/...
+
+.PHONY: lint determinism fmt tidy-check vulncheck
+lint: $(GOLANGCI) ## formatting, vet and golangci-lint (MODULES=. for the root module alone)
+	@for m in $(MODULES); do echo "lint: $$m"; (cd $$m && go vet ./... && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+
+determinism: $(WORKFLOWCHECK) ## workflow code does nothing that a replay could not repeat
+	go vet -vettool=$(WORKFLOWCHECK) ./workflows/... ./worker/...
+
+fmt: $(GOLANGCI) ## format all Go code
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+tidy-check: # go.mod and go.sum say what is used, no more and no less
+	@for m in $(MODULES); do echo "tidy: $$m"; (cd $$m && go mod tidy -diff); done
+
+vulncheck: $(GOVULNCHECK) ## known vulnerabilities in what is linked (needs vuln.go.dev)
+	@scripts/vulncheck.sh $(GOVULNCHECK)
+
+.PHONY: ci
+ci: ## what CI runs, the way it runs it
+	.ci/run
+
+.PHONY: clean
+clean: ## remove what was built here; the cache of slow builds stays
+	rm -rf bin
+
+$(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+$(WORKFLOWCHECK): PACKAGE := go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+$(GOVULNCHECK): PACKAGE := golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+$(GOLANGCI) $(WORKFLOWCHECK) $(GOVULNCHECK):
+	@echo "building $(PACKAGE), once"
+	@mkdir -p $(CACHE) && new=$$(mktemp -d -p $(CACHE)) && trap 'rm -rf "$$new"' EXIT && \
+		GOBIN=$$new go install $(PACKAGE) 2>&1 | { grep -v '^go: downloading' || true; } && mv "$$new"/* $@
