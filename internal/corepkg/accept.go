@@ -38,14 +38,16 @@ func (i Info) Accept(d Demand) error {
 	return nil
 }
 
+// fits compares architectures. A hybrid package runs wherever a single one does,
+// so a document that asks for less than there is gets it.
 func (i Info) fits(d Demand) error {
 	if i.Architecture == "" {
-		return fmt.Errorf("no program inside tells its architecture; the site document says %s", d.Architecture)
+		return fmt.Errorf("no program or image inside tells its architecture; the site document says %s", d.Architecture)
 	}
-	if i.Architecture != d.Architecture {
+	if i.Architecture != d.Architecture && i.Architecture != Hybrid {
 		return fmt.Errorf("it is built for %s, the site document says %s", i.Architecture, d.Architecture)
 	}
-	if d.Hybrid && i.Architecture != "hybrid" {
+	if d.Hybrid && i.Architecture != Hybrid {
 		return fmt.Errorf("it is built for %s only, both architectures are needed", i.Architecture)
 	}
 	for _, m := range d.Machines {
@@ -53,7 +55,7 @@ func (i Info) fits(d Demand) error {
 		if !ok {
 			return fmt.Errorf("a node is a %q machine, which no package is built for", m)
 		}
-		if i.Architecture != "hybrid" && i.Architecture != arch {
+		if i.Architecture != Hybrid && i.Architecture != arch {
 			return fmt.Errorf("it is built for %s, but a node is a %s machine (%s)", i.Architecture, m, arch)
 		}
 	}
