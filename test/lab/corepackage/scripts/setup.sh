@@ -51,6 +51,9 @@ esac
 installer=$here/bin/$arch/minialauda
 [ -x "$installer" ] || fail "this package is not for $arch"
 
+if [ -e /var/lib/docker/containers/minialauda-control-plane.json ]; then
+    fail "the installer already runs on this node (container minialauda-control-plane)"
+fi
 if ss -Hlnt 'sport = :8080' | grep -q .; then
     fail "port 8080 is in use"
 fi

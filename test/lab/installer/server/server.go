@@ -55,7 +55,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	o.DataDir = first(o.DataDir, DataDir)
 	o.Faults = first(o.Faults, faults.Path)
 	o.Record = first(o.Record, RecordFile)
-	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+	if err := os.MkdirAll(o.DataDir, 0o755); err != nil {
 		return nil, err
 	}
 	s := &Server{options: o, token: newToken(), done: make(chan struct{})}
