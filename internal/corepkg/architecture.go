@@ -34,7 +34,7 @@ func (c *contents) look(size int64, content io.Reader) error {
 		if err != nil {
 			return err
 		}
-		note(&c.images, imageArchitecture(append(head, rest...)))
+		note(&c.images, imageArchitecture(slices.Concat(head, rest)))
 		return nil
 	}
 	_, err = io.Copy(io.Discard, content)
