@@ -5,19 +5,20 @@ import "path/filepath"
 // Description is a lab as its users see it (lab.json, lab status). It names
 // files that hold secrets and holds none.
 type Description struct {
-	Name       string            `json:"name"`
-	Subnet     string            `json:"subnet"`
-	Bridge     string            `json:"bridge"`
-	Dir        string            `json:"dir"`
-	Zone       string            `json:"zone"`
-	Domain     string            `json:"domain"`
-	DNS        DNSDescription    `json:"dns"`
-	SSH        SSHDescription    `json:"ssh"`
-	Clusters   []Cluster         `json:"clusters"`
-	Nodes      []NodeDescription `json:"nodes"`
-	BinDir     string            `json:"binDir"` // on every node
-	SiteFile   string            `json:"siteFile"`
-	KnownHosts string            `json:"knownHosts"`
+	Name       string         `json:"name"`
+	Subnet     string         `json:"subnet"`
+	Bridge     string         `json:"bridge"`
+	Dir        string         `json:"dir"`
+	Zone       string         `json:"zone"`
+	Domain     string         `json:"domain"`
+	DNS        DNSDescription `json:"dns"`
+	SSH        SSHDescription `json:"ssh"`
+	Clusters   []Cluster      `json:"clusters"`
+	Nodes      []Node         `json:"nodes"`
+	Running    []string       `json:"running,omitempty"` // names of the nodes that are on; only in a status
+	BinDir     string         `json:"binDir"`            // on every node
+	SiteFile   string         `json:"siteFile"`
+	KnownHosts string         `json:"knownHosts"`
 }
 
 // DNSDescription says where names are served and who may change them.
@@ -38,16 +39,10 @@ type SSHDescription struct {
 	PasswordFile string `json:"passwordFile"`
 }
 
-// NodeDescription is one machine and whether it runs.
-type NodeDescription struct {
-	Node
-	Running bool `json:"running"`
-}
-
 // User is the account with sudo on every node.
 const User = "ops"
 
-// Describe returns the lab as it is now.
+// Describe returns what never changes while the lab is up.
 func (l *Lab) Describe() Description {
 	s := &l.state
 	file := func(name string) string { return filepath.Join(s.Dir, name) }
@@ -58,10 +53,18 @@ func (l *Lab) Describe() Description {
 			TSIGName: TSIGName, TSIGAlgorithm: TSIGAlgorithm, TSIGFile: file(FileTSIG),
 		},
 		SSH:      SSHDescription{User: User, Port: 22, KeyFile: file(FileKey), PasswordFile: file(FilePassword)},
-		Clusters: s.Clusters, BinDir: BinDir, SiteFile: file(FileSite), KnownHosts: file(FileKnownHosts),
+		Clusters: s.Clusters, Nodes: s.Nodes, BinDir: BinDir, SiteFile: file(FileSite), KnownHosts: file(FileKnownHosts),
 	}
+	return d
+}
+
+// Status is Describe and which nodes run.
+func (l *Lab) Status() Description {
+	d := l.Describe()
 	for _, n := range l.Nodes() {
-		d.Nodes = append(d.Nodes, NodeDescription{Node: *n, Running: n.Running()})
+		if n.Running() {
+			d.Running = append(d.Running, n.Name)
+		}
 	}
 	return d
 }

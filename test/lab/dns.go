@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"strings"
+
+	"github.com/miekg/dns"
 )
 
 // TSIGName and TSIGAlgorithm name the key that may update the platform's zone
@@ -20,6 +23,7 @@ const namedConf = `options {
 	directory "/var/cache/bind";
 	listen-on { %[1]s; };
 	listen-on-v6 { none; };
+	dnssec-validation no;
 	recursion no;
 	allow-query { any; };
 	notify no;
@@ -33,8 +37,8 @@ zone "%[5]s" {
 };
 `
 
-// The resolver knows the platform's zone and nothing else: its root is empty,
-// so every other name fails at once instead of after a time-out.
+// The resolver has a root of its own that delegates the platform's zone and
+// nothing else, so every other name fails at once instead of after a time-out.
 const resolverConf = `options {
 	directory "/var/cache/bind";
 	pid-file "/run/named/resolver.pid";
@@ -49,8 +53,7 @@ const resolverConf = `options {
 };
 include "/etc/bind/resolver-rndc.key";
 controls { inet 127.0.0.1 port 954 allow { 127.0.0.1; } keys { "resolver-rndc"; }; };
-zone "." { type primary; file "/etc/bind/empty-root.zone"; };
-zone "%[2]s" { type forward; forward only; forwarders { %[3]s; }; };
+zone "." { type primary; file "/etc/bind/root.zone"; };
 `
 
 // seedDNS makes the node the platform's authoritative server and, on a second
@@ -62,9 +65,10 @@ func (n *Node) seedDNS(files map[string]seedFile, keys *keyring) {
 		"etc/bind/named.conf": {data: fmt.Sprintf(namedConf, n.Address, strings.TrimSuffix(TSIGName, "."), TSIGAlgorithm, keys.tsig, Zone),
 			mode: 0o640, owner: "bind"},
 		"var/lib/bind/" + Zone + ".zone": {data: zoneFile(s), mode: 0o644, owner: "bind"},
-		"etc/bind/resolver.conf":         {data: fmt.Sprintf(resolverConf, s.resolver(), Zone, n.Address), mode: 0o640, owner: "bind"},
-		"etc/bind/empty-root.zone":       {data: "$TTL 60\n@ SOA . . 1 60 60 60 60\n@ NS localhost.\nlocalhost. A 127.0.0.1\n", mode: 0o644},
-		"etc/bind/resolver-rndc.key":     {data: rndcKey, mode: 0o640, owner: "bind"},
+		"etc/bind/resolver.conf":         {data: fmt.Sprintf(resolverConf, s.resolver()), mode: 0o640, owner: "bind"},
+		"etc/bind/root.zone": {data: fmt.Sprintf("$TTL 60\n@ SOA . . 1 60 60 60 60\n@ NS resolver.%[1]s.\n%[1]s. NS ns.%[1]s.\n"+
+			"ns.%[1]s. A %[2]s\nresolver.%[1]s. A %[3]s\n", Zone, n.Address, s.resolver()), mode: 0o644},
+		"etc/bind/resolver-rndc.key": {data: rndcKey, mode: 0o640, owner: "bind"},
 		"etc/bind/resolver-rndc.conf": {data: rndcKey +
 			"options { default-key \"resolver-rndc\"; default-server 127.0.0.1; default-port 954; };\n", mode: 0o640, owner: "bind"},
 	} {
@@ -91,3 +95,20 @@ func zoneFile(s *state) string {
 }
 
 func (s *state) resolver() string { return octet(s.Subnet, resolverOctet) }
+
+// probeDNS asks both servers for the platform's address: a server listens
+// before it has loaded its zones.
+func (l *Lab) probeDNS(ctx context.Context) error {
+	d := l.Describe().DNS
+	for _, server := range []string{d.Authoritative, d.Resolver} {
+		question := new(dns.Msg).SetQuestion(dns.Fqdn(Domain), dns.TypeA)
+		answer, err := dns.ExchangeContext(ctx, question, server)
+		if err != nil {
+			return err
+		}
+		if len(answer.Answer) == 0 {
+			return fmt.Errorf("%s does not know %s: %s", server, Domain, dns.RcodeToString[answer.Rcode])
+		}
+	}
+	return nil
+}

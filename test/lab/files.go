@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 // The files a lab writes for its users, below Dir.
@@ -27,7 +29,7 @@ const (
 
 // writeFiles records the names of the files, then writes them. Everything
 // secret is readable by its owner only.
-func (l *Lab) writeFiles(ctx context.Context, keys *keyring) error {
+func (l *Lab) writeFiles(keys *keyring, pkg site.Package) error {
 	files := map[string]string{
 		FileKey:           keys.userKey,
 		FileKey + ".pub":  keys.authorized,
@@ -36,6 +38,14 @@ func (l *Lab) writeFiles(ctx context.Context, keys *keyring) error {
 		FileKnownHosts:    l.knownHosts(),
 		FileTSIG: fmt.Sprintf("key \"%s\" {\n\talgorithm %s;\n\tsecret \"%s\";\n};\n",
 			strings.TrimSuffix(TSIGName, "."), TSIGAlgorithm, keys.tsig),
+	}
+	certs, err := newCertificates(l.state.Clusters, time.Now())
+	if err != nil {
+		return err
+	}
+	files[FileCA], files[FileCertificate], files[FileCertKey] = certs.ca, certs.chain, certs.key
+	if files[FileSite], err = l.siteYAML(pkg); err != nil {
+		return err
 	}
 	description, err := json.MarshalIndent(l.Describe(), "", "  ")
 	if err != nil {

@@ -151,15 +151,17 @@ func (n *Node) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port := "22"
-	if n.Role == DNS {
-		port = "53"
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(n.Address, port))
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(n.Address, "22"))
 	if err != nil {
 		return err
 	}
-	return conn.Close()
+	if err := conn.Close(); err != nil {
+		return err
+	}
+	if n.Role == DNS {
+		return n.lab.probeDNS(ctx)
+	}
+	return nil
 }
 
 // stop ends the node as pulling its plug would. A node that is off is fine.

@@ -168,3 +168,9 @@ func (n *Node) account(user string) (uid, gid int, err error) {
 	}
 	return 0, 0, fmt.Errorf("lab: the image has no user %s; remove %s to have it built again", user, n.lab.state.Image)
 }
+
+// seeded reads a file of the node's pristine disk.
+func (n *Node) seeded(name string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(n.dir(), "seed", name))
+	return string(data), err
+}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/lab/binaries"
 )
 
@@ -64,7 +65,7 @@ func reuse(o Options) *Lab {
 
 func create(ctx context.Context, o Options) (*Lab, error) {
 	start := time.Now()
-	image, bins, err := ingredients(ctx, o)
+	parts, err := ingredients(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +74,9 @@ func create(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{state: s, log: o.Log}
-	l.state.Image, l.state.Binaries = image, bins
+	l.state.Image, l.state.Binaries = parts.image, parts.binaries
 	l.say("bringing up %s on %s: %d machines", o.Name, s.Subnet, len(s.Nodes))
-	if err := l.furnish(ctx); err != nil {
+	if err := l.furnish(ctx, parts.pkg); err != nil {
 		return nil, errors.Join(err, remove(context.WithoutCancel(ctx), o.Name))
 	}
 	l.state.Phase = phaseReady
@@ -86,21 +87,40 @@ func create(ctx context.Context, o Options) (*Lab, error) {
 	return l, nil
 }
 
-// ingredients returns what all labs share, building both at once if need be.
-func ingredients(ctx context.Context, o Options) (image, bins string, err error) {
+// parts is what labs share.
+type parts struct {
+	image    string // root file system of every node
+	binaries string // directory of the Kubernetes programs
+	pkg      site.Package
+}
+
+// ingredients returns the shared parts, building those that are missing at the
+// same time.
+func ingredients(ctx context.Context, o Options) (parts, error) {
+	var p parts
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { image, err = ensureImage(ctx, o.Log); return })
-	g.Go(func() (err error) { bins, err = binaries.Directory(ctx, binaries.Options{Log: o.Log}); return })
-	return image, bins, g.Wait()
+	g.Go(func() (err error) {
+		p.image, err = ensureImage(ctx, o.Log)
+		return err
+	})
+	g.Go(func() (err error) {
+		p.binaries, err = binaries.Directory(ctx, binaries.Options{Log: o.Log})
+		return err
+	})
+	g.Go(func() (err error) {
+		p.pkg, err = corePackage(ctx, o)
+		return err
+	})
+	return p, g.Wait()
 }
 
 // furnish makes everything the state names, in the order in which it is used.
-func (l *Lab) furnish(ctx context.Context) error {
+func (l *Lab) furnish(ctx context.Context, pkg site.Package) error {
 	keys, err := newKeyring(ctx, l.state.Nodes)
 	if err != nil {
 		return err
 	}
-	if err := l.writeFiles(ctx, keys); err != nil {
+	if err := l.writeFiles(keys, pkg); err != nil {
 		return err
 	}
 	if err := makeBridge(ctx, &l.state); err != nil {

@@ -39,7 +39,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	name := cmd.PersistentFlags().String("name", lab.DefaultName, "name of the lab; several run side by side")
-	cmd.AddCommand(upCommand(name), downCommand(name), resetCommand(name), statusCommand(name), execCommand(name))
+	cmd.AddCommand(upCommand(name), downCommand(name), resetCommand(name), statusCommand(name), execCommand(name),
+		powerCommand(name), faultCommand(name))
 	return cmd
 }
 

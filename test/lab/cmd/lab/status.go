@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func statusCommand(name *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := l.Describe()
+			d := l.Status()
 			switch output {
 			case "json":
 				e := json.NewEncoder(cmd.OutOrStdout())
@@ -31,7 +32,7 @@ func statusCommand(name *string) *cobra.Command {
 				fmt.Fprintf(w, "lab %s on %s, files in %s\n", d.Name, d.Subnet, d.Dir)
 				for _, n := range d.Nodes {
 					power := "off"
-					if n.Running {
+					if slices.Contains(d.Running, n.Name) {
 						power = "on"
 					}
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n.Name, n.Address, n.Role, power)

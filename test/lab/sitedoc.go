@@ -1,0 +1,105 @@
+package lab
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab/installer/config"
+)
+
+// siteHead is what the site document begins with.
+const siteHead = `# The lab's site: real machines, keys and certificates of this lab only.
+# Made by "lab up", removed by "lab down".
+`
+
+// waiverDays is how long the lab's waivers hold; a lab is meant to live shorter.
+const waiverDays = 90
+
+// labWaivers are the rules a container on a borrowed kernel cannot meet.
+var labWaivers = []site.Waiver{
+	{Rule: "CHK-01", Reason: "the kernel command line belongs to the machine the lab runs on"},
+	{Rule: "CHK-03", Reason: "a container cannot load the ip_vs kernel modules"},
+	{Rule: "CHK-05", Reason: "a container cannot load the geneve and openvswitch kernel modules"},
+	{Rule: "CHK-07", Reason: "swap belongs to the machine the lab runs on"},
+	{Rule: "OS", Reason: "the nodes run Debian 12 on the kernel of the machine the lab runs on"},
+	{Rule: "EXE-04", Reason: "the stand-in package needs 1 GB where the real one needs 100"},
+}
+
+// site returns the lab as a site document.
+func (l *Lab) site(pkg site.Package, now time.Time) *site.Site {
+	doc := &site.Site{
+		APIVersion: site.APIVersion,
+		Name:       l.state.Name,
+		Scenario:   site.SingleCluster,
+		Platform: site.Platform{
+			Address: Domain, HTTPSPort: 443, AdminUser: "admin@example.com",
+			Certificate:   &site.Certificate{Certificate: l.ref(FileCertificate), PrivateKey: l.ref(FileCertKey)},
+			AdminPassword: l.ref(FileAdminPassword),
+			Products:      config.DefaultOffer().Products,
+		},
+		Package: pkg,
+	}
+	if len(l.state.Nodes) == 2 { // one node and its DNS
+		doc.Scenario = site.SingleNode
+	}
+	for _, c := range l.state.Clusters {
+		doc.Clusters = append(doc.Clusters, l.siteCluster(c))
+	}
+	if len(doc.Clusters) > 1 {
+		l.planDR(doc)
+	}
+	for _, w := range labWaivers {
+		w.Author, w.Expires = "lab", now.AddDate(0, 0, waiverDays).UTC().Format(time.DateOnly)
+		doc.Waivers = append(doc.Waivers, w)
+	}
+	return doc
+}
+
+func (l *Lab) siteCluster(c Cluster) site.Cluster {
+	out := site.Cluster{
+		Name:     c.Name,
+		Endpoint: site.Endpoint{VIP: c.VIP},
+		Kubernetes: site.Kubernetes{
+			Version:          config.DefaultOffer().Kubernetes[0],
+			ContainerRuntime: config.DefaultOffer().ContainerRuntimes[0],
+		},
+		Network: site.Network{CNI: site.KubeOVN, HostCIDRs: []string{l.state.Subnet.String()}},
+		SSH:     site.SSH{User: User, PrivateKey: l.ref(FileKey)},
+	}
+	for _, n := range l.state.Nodes {
+		if n.Cluster != c.Name || n.Role == Balancer {
+			continue
+		}
+		role := site.ControlPlane
+		if n.Role == Worker {
+			role = site.Worker
+		}
+		out.Nodes = append(out.Nodes, site.Node{Name: n.Name, Address: n.Address, Role: role, HostKey: n.HostKey})
+	}
+	return out
+}
+
+// planDR adds what a disaster recovery pair demands of both sides (DR-14…18).
+func (l *Lab) planDR(doc *site.Site) {
+	doc.DR.Planned = true
+	doc.Scenario = site.MultiCluster
+	doc.Platform.HTTPPort = 80
+	doc.Registry = site.Registry{Username: "admin", Password: l.ref(FileAdminPassword)}
+	for i := range doc.Clusters {
+		doc.Clusters[i].Other = []string{doc.Clusters[i].Endpoint.VIP}
+	}
+}
+
+func (l *Lab) ref(file string) site.Ref { return site.Ref("file:" + filepath.Join(l.state.Dir, file)) }
+
+func (l *Lab) siteYAML(pkg site.Package) (string, error) {
+	data, err := yaml.Marshal(l.site(pkg, time.Now()))
+	if err != nil {
+		return "", fmt.Errorf("lab: site document: %w", err)
+	}
+	return siteHead + string(data), nil
+}
