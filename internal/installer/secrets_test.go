@@ -96,9 +96,9 @@ func TestStandInsGiveTheSameMaskedConfig(t *testing.T) {
 			require.NoError(t, err)
 			masked, err := Build(s, "west", standIns)
 			require.NoError(t, err)
-			real, err := Build(s, "west", secretsOf(s))
+			full, err := Build(s, "west", secretsOf(s))
 			require.NoError(t, err)
-			assert.Equal(t, string(real.Redacted()), string(masked.Redacted()))
+			assert.Equal(t, string(full.Redacted()), string(masked.Redacted()))
 		})
 	}
 }
