@@ -155,17 +155,17 @@ func absent(text string, words []string) (missing []string) {
 // Text is what a person can read on the page now, including the frames in which
 // the UI shows Markdown.
 func (b *Browser) Text() (string, error) {
-	return ask[string](b, `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)]
-		.map(d => d?.body?.innerText ?? "").join("\n")`)
+	return ask[string](b, `[document, ...`+frames+`].map(d => d?.body?.innerText ?? "").join("\n")`)
 }
 
-// Count is the number of elements that the CSS selector finds.
-func (b *Browser) Count(selector string) (int, error) {
-	return ask[int](b, fmt.Sprintf(`document.querySelectorAll(%q).length`, selector))
-}
+// frames are the documents of the page's frames.
+const frames = `[...document.querySelectorAll("iframe")].map(f => f.contentDocument)`
 
-// URL is the page's address.
-func (b *Browser) URL() (string, error) { return ask[string](b, `location.href`) }
+// CountInFrames is the number of elements that the CSS selector finds in the
+// page's frames.
+func (b *Browser) CountInFrames(selector string) (int, error) {
+	return ask[int](b, fmt.Sprintf(frames+`.reduce((n, d) => n + (d?.querySelectorAll(%q).length ?? 0), 0)`, selector))
+}
 
 // Screenshot saves the page as dir/name.png and returns the path.
 func (b *Browser) Screenshot(name string) (string, error) {
