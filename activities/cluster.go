@@ -102,6 +102,7 @@ func (a *Cluster) look(ctx context.Context, scope Scope, cluster *site.Cluster, 
 	if err != nil {
 		return "", nil, err
 	}
+	defer client.Close()
 	return look(ctx, client, cluster)
 }
 

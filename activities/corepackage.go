@@ -131,7 +131,8 @@ func (c *CorePackage) UploadPackage(ctx context.Context, in UploadInput) (Eviden
 	}
 	summary := fmt.Sprintf("%d bytes sent, %d were there already; SHA-256 verified on %s", result.Sent, result.Skipped, in.Node.Name)
 	return Evidence{Summary: summary, Host: in.Node.Name, Facts: map[string]string{
-		"sha256": in.SHA256, "sent": strconv.FormatInt(result.Sent, 10), "skipped": strconv.FormatInt(result.Skipped, 10)}}, nil
+		"sha256": in.SHA256, "sent": strconv.FormatInt(result.Sent, 10), "skipped": strconv.FormatInt(result.Skipped, 10),
+		"seconds": strconv.FormatFloat(result.Seconds, 'f', 1, 64)}}, nil
 }
 
 // RemoveUploadInput names an upload of this run.

@@ -88,5 +88,8 @@ func (h *Hosts) runJob(ctx context.Context, node Node, what string, spec job.Spe
 		return Evidence{}, err
 	}
 	code := result.ExitCode
-	return Evidence{Summary: what + ": done", Host: node.Name, Command: digest(spec.Script), ExitCode: &code, Tail: tail(result.Tail)}, nil
+	return Evidence{
+		Summary: what + ": done", Host: node.Name, Command: digest(spec.Script), ExitCode: &code, Tail: tail(result.Tail),
+		Facts: map[string]string{"seconds": seconds(result.Ended.Sub(result.Started))},
+	}, nil
 }

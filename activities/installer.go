@@ -68,7 +68,7 @@ func (a *Installer) RunSetup(ctx context.Context, in SetupInput) (Evidence, erro
 }
 
 // readyPoll is how often a starting installer is asked.
-const readyPoll = time.Second
+const readyPoll = 250 * time.Millisecond
 
 // WaitForInstaller waits until the installer answers HTTP on port 8080 (EXE-06, about
 // five minutes by the document). The workflow's timeout bounds it.

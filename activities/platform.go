@@ -77,6 +77,7 @@ func (a *Cluster) InstallProductDocs(ctx context.Context, in ClusterInput) (Evid
 			return Evidence{}, err
 		}
 		state, err := client.EnsurePlugin(ctx, kube.ProductDocs)
+		client.Close()
 		if err != nil {
 			return Evidence{}, err
 		}
@@ -100,6 +101,7 @@ func (a *Cluster) FreeArchitecture(ctx context.Context, in ClusterInput) (Eviden
 	if err != nil {
 		return Evidence{}, err
 	}
+	defer client.Close()
 	removed, err := client.RemoveArchConstraint(ctx)
 	if err != nil {
 		return Evidence{}, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/installer"
 	"github.com/acpflow/acpflow/internal/sitestore"
 	"github.com/acpflow/acpflow/site"
 )
@@ -34,5 +35,20 @@ func (s *Sites) LoadSite(_ context.Context, in LoadSiteInput) (site.Snapshot, er
 		return site.Snapshot{}, fault.New(fault.BadInput, "choose cluster", "site "+in.Site,
 			"name one of: "+strings.Join(names, ", "), fmt.Errorf("there is no cluster %q", in.Cluster))
 	}
-	return snapshot, nil
+	return snapshot, expressible(&snapshot.Site, in.Cluster)
+}
+
+// expressible refuses, before anything is done, what the installer's interface
+// can't express; the values of the secrets don't matter for that.
+func expressible(s *site.Site, cluster string) error {
+	c, ok := s.Cluster(cluster)
+	if !ok {
+		return nil
+	}
+	secrets, err := installer.StandIns(*s, c.Name)
+	if err != nil {
+		return err
+	}
+	_, err = installer.Build(*s, c.Name, secrets)
+	return err
 }

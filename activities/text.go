@@ -3,7 +3,9 @@ package activities
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/acpflow/acpflow/internal/secret"
 )
@@ -38,3 +40,6 @@ func digest(script string) string {
 	sum := sha256.Sum256([]byte(script))
 	return hex.EncodeToString(sum[:])
 }
+
+// seconds renders a duration for evidence, for example "12.3".
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) }

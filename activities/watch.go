@@ -91,6 +91,7 @@ func reportInstall(ctx context.Context, tracker *installer.Tracker, now installe
 func resumeTracker(ctx context.Context, stall time.Duration) *installer.Tracker {
 	limits := installer.DefaultLimits()
 	limits.Stall = stall
+	limits.Deaf, limits.FailedFor = min(limits.Deaf, stall), min(limits.FailedFor, stall) // one knob: an impatient site is so in every way
 	var last Progress
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil && last.Resume != nil {
 		var t installer.Tracker

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,19 +56,26 @@ func newPlanCmd() *cobra.Command {
 	return cmd
 }
 
-// loadSite reads a site by file name or by its name in the site store, and
-// validates it like the worker does.
+// loadSite reads a site by file name or by its name in the site store. A plan
+// needs no secret, so none is resolved: the worker does that.
 func loadSite(arg string) (site.Snapshot, error) {
 	cfg, err := loadSettings()
 	if err != nil {
 		return site.Snapshot{}, err
 	}
-	dir, name := cfg.SitesDir, arg
-	if strings.ContainsRune(arg, filepath.Separator) || strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
-		dir = filepath.Dir(arg)
-		name = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(arg), ".yaml"), ".yml")
+	file := arg
+	if site.IsLabel(arg) {
+		file = filepath.Join(cfg.SitesDir, arg+".yaml")
 	}
-	snapshot, err := sitestore.Load(dir, name)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return site.Snapshot{}, failf(exitBadInput, "read site: %w. Fix: name a site document, or a site in ACPFLOW_SITES_DIR (%s)", err, cfg.SitesDir)
+	}
+	doc, problems := sitestore.CheckForm(file, data, time.Now())
+	if err := problems.Err(); err != nil {
+		return site.Snapshot{}, fail(exitBadInput, err)
+	}
+	snapshot, err := site.NewSnapshot(doc)
 	return snapshot, fail(exitBadInput, err)
 }
 

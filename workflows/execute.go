@@ -190,7 +190,7 @@ func (i *install) installerGone() Step {
 			var a *activities.Installer
 			var evidence activities.Evidence
 			var state activities.ContainerResult
-			for wait := 5 * time.Second; ; wait = min(2*wait, 5*time.Minute) {
+			for wait := 2 * time.Second; ; wait = min(2*wait, time.Minute) {
 				if err := workflow.ExecuteActivity(nodeWrite(ctx, "Is the installer gone?"), a.FindInstaller, in).Get(ctx, &state); err != nil {
 					return evidence, err
 				}

@@ -53,7 +53,7 @@ type Faults struct {
 }
 
 // DefaultGrace is how long the installer serves on after Success, in seconds.
-const DefaultGrace = 60
+const DefaultGrace = 10
 
 // SetupFails is how setup.sh ends.
 type SetupFails struct {
