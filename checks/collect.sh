@@ -11,7 +11,6 @@
 export LC_ALL=C LANG=C
 unset -v TZ
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-exec 3>&1 </dev/null >/dev/null 2>&1
 count=0
 
 # fact NAME COMMAND...: one line; a value above 64 KiB arrives cut, one byte too long.
@@ -68,7 +67,7 @@ modules() {
 units() {
 	local u list=()
 	for u in apparmor firewalld ufw iptables ip6tables nftables kubelet; do list+=("$u.service"); done
-	run systemctl show --property=Id,LoadState,ActiveState,UnitFileState "${list[@]}"
+	run systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState "${list[@]}"
 }
 
 # grep's status 1, no line, is an answer.
@@ -123,40 +122,45 @@ kubernetes_files() {
 	run find /etc/kubernetes ! -type d -print
 }
 
-printf 'acpflow-facts 1\n' >&3
-fact time-start date +%s.%N
-fact machine uname -m
-fact kernel uname -r
-fact hostname uname -n
-fact machine-id show /etc/machine-id
-fact timezone timezone
-fact uid id -u
-fact sudo-user printf '%s' "${SUDO_USER-}"
-fact os-release os_release
-fact centos-release show /etc/centos-release
-fact kylin-release kylin
-fact cpu lines '^CPU (implementer|part)' /proc/cpuinfo
-fact modules modules
-fact units units
-fact apparmor show /sys/module/apparmor/parameters/enabled
-fact apparmor-profiles show /sys/kernel/security/apparmor/profiles
-fact selinux show /sys/fs/selinux/enforce
-fact selinux-config lines '^[[:space:]]*SELINUX=' /etc/selinux/config
-fact ufw lines '^[[:space:]]*ENABLED=' /etc/ufw/ufw.conf
-fact swaps show /proc/swaps
-fact fstab-swap lines '^[[:space:]]*[^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)' /etc/fstab
-fact tasks-max run systemctl show --property=DefaultTasksMax
-fact hosts lines '[[:space:]]localhost([[:space:]#]|$)' /etc/hosts
-fact resolv show /etc/resolv.conf
-fact route4 run ip -4 route show default
-fact route6 run ip -6 route show default
-fact listeners run ss -lntp
-fact tools tools
-fact kubelet-unit paths /etc/systemd/system/kubelet.service
-fact tmp run findmnt -n -o TARGET,OPTIONS -T /tmp
-fact leftovers paths /var/lib/docker /var/lib/containerd /var/log/pods /var/lib/kubelet/pki /var/lib/nerdctl /opt/nerdctl
-fact etcd-data paths /var/lib/etcd/member
-fact processes processes
-fact kubernetes-files kubernetes_files
-fact time-end date +%s.%N
-printf 'end %s\n' "$count" >&3
+# In a function, so that bash has read the whole script before any of it runs.
+collect() {
+	printf 'acpflow-facts 1\n' >&3
+	fact time-start date +%s.%N
+	fact machine uname -m
+	fact kernel uname -r
+	fact hostname uname -n
+	fact machine-id show /etc/machine-id
+	fact timezone timezone
+	fact uid id -u
+	fact sudo-user printf '%s' "${SUDO_USER-}"
+	fact os-release os_release
+	fact centos-release show /etc/centos-release
+	fact kylin-release kylin
+	fact cpu lines '^CPU (implementer|part)' /proc/cpuinfo
+	fact modules modules
+	fact units units
+	fact apparmor show /sys/module/apparmor/parameters/enabled
+	fact apparmor-profiles show /sys/kernel/security/apparmor/profiles
+	fact selinux show /sys/fs/selinux/enforce
+	fact selinux-config lines '^[[:space:]]*SELINUX=' /etc/selinux/config
+	fact ufw lines '^[[:space:]]*ENABLED=' /etc/ufw/ufw.conf
+	fact swaps show /proc/swaps
+	fact fstab-swap lines '^[[:space:]]*[^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)' /etc/fstab
+	fact tasks-max run systemctl show -p DefaultTasksMax
+	fact hosts lines '[[:space:]]localhost([[:space:]#]|$)' /etc/hosts
+	fact resolv show /etc/resolv.conf
+	fact route4 run ip -4 route show default
+	fact route6 run ip -6 route show default
+	fact listeners run ss -lntp
+	fact tools tools
+	fact kubelet-unit paths /etc/systemd/system/kubelet.service
+	fact tmp run findmnt -n -o TARGET,OPTIONS -T /tmp
+	fact leftovers paths /var/lib/docker /var/lib/containerd /var/log/pods /var/lib/kubelet/pki /var/lib/nerdctl /opt/nerdctl
+	fact etcd-data paths /var/lib/etcd/member
+	fact processes processes
+	fact kubernetes-files kubernetes_files
+	fact time-end date +%s.%N
+	printf 'end %s\n' "$count" >&3
+}
+
+collect 3>&1 </dev/null >/dev/null 2>&1

@@ -30,6 +30,7 @@ const (
 	statusBroken   = 125 // collect.sh: the value could not be encoded
 	statusNoExec   = 126
 	statusNotFound = 127
+	statusKilled   = 137
 )
 
 // Facts are what one node said about itself, to be judged now or later.
@@ -130,6 +131,8 @@ func (f Facts) file(name string) (text string, exists bool, err error) {
 		return "", false, nil
 	case statusTimedOut:
 		return "", false, fmt.Errorf("%s: no answer within 10 s", name)
+	case statusKilled: // timeout's last resort, too
+		return "", false, fmt.Errorf("%s: killed: no answer within 10 s, or no memory", name)
 	case statusBroken:
 		return "", false, fmt.Errorf("%s: the node could not encode it", name)
 	case statusNoExec, statusNotFound:

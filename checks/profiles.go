@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/acpflow/acpflow/site"
 )
@@ -23,7 +24,7 @@ const largeTasksMax = 4 << 20
 
 var (
 	leftoversDocker  = []string{"/var/lib/docker", "/var/lib/containerd", "/var/log/pods", "/var/lib/kubelet/pki"}
-	leftoversNerdctl = append(leftoversDocker[:len(leftoversDocker):len(leftoversDocker)], "/var/lib/nerdctl", "/opt/nerdctl")
+	leftoversNerdctl = slices.Concat(leftoversDocker, []string{"/var/lib/nerdctl", "/opt/nerdctl"})
 )
 
 var editions = map[string]edition{

@@ -80,7 +80,6 @@ var sameTime = Rule{
 
 func judgeTime(names []string, nodes map[string]Shared) verdict {
 	offsets, zones := groups{}, groups{}
-	first, last := "", "" // the nodes whose clocks are most behind and most ahead
 	for _, n := range names {
 		s := nodes[n]
 		switch {
@@ -93,34 +92,56 @@ func judgeTime(names []string, nodes map[string]Shared) verdict {
 		if s.Zone != "" {
 			zones.add(s.Zone, n)
 		}
-		if first == "" || s.Clock.Offset < nodes[first].Clock.Offset {
-			first = n
-		}
-		if last == "" || s.Clock.Offset > nodes[last].Clock.Offset {
-			last = n
-		}
 	}
 	if len(offsets.values) > 1 {
 		return fail("time zones differ: " + offsets.describe())
 	}
-	if v := judgeClocks(first, last, nodes); v.outcome != Pass || len(zones.values) < 2 {
+	if v := judgeClocks(names, nodes); v.outcome != Pass || len(zones.values) < 2 {
 		return v
 	}
 	return warn("time zones have the same offset now, but other names: " + zones.describe()).
 		withFix("timedatectl set-timezone ZONE on every node")
 }
 
-func judgeClocks(first, last string, nodes map[string]Shared) verdict {
-	behind, ahead := nodes[first].Clock, nodes[last].Clock
-	apart, doubt := ahead.Offset-behind.Offset, ahead.Error+behind.Error
-	seen := fmt.Sprintf("%s is %.1f s ahead of %s (±%.1f s)", last, apart, first, doubt)
-	switch {
-	case first == last:
-		return pass("one node, " + nodes[first].UTCOffset)
-	case apart-doubt > maxClockError:
-		return fail(seen)
-	case apart+doubt > maxClockError:
-		return unknown(fmt.Errorf("%s: the connection is too slow to tell", seen))
+// judgeClocks looks for the two nodes that are surely farthest apart, and for
+// the two that may be, as far as the connections let tell.
+func judgeClocks(names []string, nodes map[string]Shared) verdict {
+	if len(names) == 1 {
+		return pass("one node")
 	}
-	return pass(seen)
+	var surely, perhaps apart
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			d := apart{a, b, nodes[a].Clock.Offset - nodes[b].Clock.Offset, nodes[a].Clock.Error + nodes[b].Clock.Error}
+			if d.seconds < 0 {
+				d.ahead, d.behind, d.seconds = b, a, -d.seconds
+			}
+			if surely.ahead == "" || d.least() > surely.least() {
+				surely = d
+			}
+			if perhaps.ahead == "" || d.most() > perhaps.most() {
+				perhaps = d
+			}
+		}
+	}
+	switch {
+	case surely.least() > maxClockError:
+		return fail(surely.String())
+	case perhaps.most() > maxClockError:
+		return unknown(fmt.Errorf("%s: the connection is too slow to tell", perhaps))
+	}
+	return pass(perhaps.String())
+}
+
+// apart is how far two clocks are apart, within ± doubt.
+type apart struct {
+	ahead, behind  string
+	seconds, doubt float64
+}
+
+func (a apart) least() float64 { return a.seconds - a.doubt }
+func (a apart) most() float64  { return a.seconds + a.doubt }
+
+func (a apart) String() string {
+	return fmt.Sprintf("%s is %.1f s ahead of %s (±%.1f s)", a.ahead, a.seconds, a.behind, a.doubt)
 }

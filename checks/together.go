@@ -3,6 +3,7 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ func (f Facts) clock() *Clock {
 	sent, received := unixSeconds(f.Sent), unixSeconds(f.Received)
 	return &Clock{
 		Offset: ((start - sent) + (end - received)) / 2,
-		Error:  max(0, (received-sent)-(end-start)) / 2,
+		Error:  math.Abs((received-sent)-(end-start)) / 2,
 	}
 }
 
@@ -75,7 +76,11 @@ func (f Facts) seconds(name string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseFloat(line, 64)
+	seconds, err := strconv.ParseFloat(line, 64)
+	if err != nil || !(seconds > 0 && seconds < 1e11) { // not NaN either, which no limit would stop
+		return 0, fmt.Errorf("%s: no time: %s", name, clip(line))
+	}
+	return seconds, nil
 }
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -1,0 +1,154 @@
+package checks
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// collect runs the collector on this machine as the worker does on a node. Files
+// of fake, name to script, stand in front of the machine's own commands.
+func collect(t *testing.T, fake map[string]string, env ...string) (out []byte, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	dir, bin := t.TempDir(), t.TempDir()
+	for name, script := range fake {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	}
+	cmd := exec.CommandContext(ctx, "bash", "--norc", "--noprofile", "-s")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(Collector())
+	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "TMPDIR=" + dir, "HOME=" + dir}, env...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, stderr.String())
+	assert.Empty(t, stderr.String())
+	return out, dir
+}
+
+func TestCollector(t *testing.T) {
+	out, dir := collect(t, nil, "SUDO_USER=me", "TZ=Asia/Tokyo")
+	f, err := ParseFacts(out)
+	require.NoError(t, err)
+
+	var names []string
+	for name := range f.values {
+		names = append(names, name)
+	}
+	for name := range rhel86() {
+		assert.Contains(t, names, name, "the collector and the tests know the same facts")
+	}
+	assert.Len(t, names, len(rhel86()))
+
+	kernel, err := f.line("kernel")
+	require.NoError(t, err)
+	running, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	require.NoError(t, err)
+	assert.Equal(t, strings.TrimSpace(string(running)), kernel)
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	assert.Equal(t, host, f.Shared().Hostname)
+	user, err := f.text("sudo-user")
+	require.NoError(t, err)
+	assert.Equal(t, "me", user)
+	assert.NotEqual(t, "+0900", f.Shared().UTCOffset, "the zone is the machine's, not the session's")
+
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	assert.NotContains(t, Collector(), "<<", "bash keeps here-documents in temporary files")
+	assert.NotContains(t, Collector(), "\x00")
+}
+
+// What a node says stays inside the value it says it in.
+func TestCollectorOnHostileNode(t *testing.T) {
+	forged := `printf 'x\nfact uid 0 MAo=\nend 1\nacpflow-facts 1\n\033[2J"\0"'; echo noise >&2; (printf 'fact uid 0 MAo=\n' >&3); exit 0`
+	out, _ := collect(t, map[string]string{
+		"systemctl": forged,
+		"ss":        `head -c 10485760 /dev/zero | tr '\0' x`,
+		"ip":        "exit 3",
+		"findmnt":   "kill -9 $$",
+	})
+	f, err := ParseFacts(out)
+	require.NoError(t, err)
+	text, err := f.text("tasks-max")
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(text, "x\nfact uid 0 MAo=\nend 1\n"))
+	for name, want := range map[string]string{"listeners": "longer than 64 KiB", "route4": "status 3", "tmp": "killed"} {
+		_, err := f.text(name)
+		assert.ErrorContains(t, err, want)
+	}
+	uid, err := f.line("uid")
+	require.NoError(t, err)
+	assert.Equal(t, strconv.Itoa(os.Getuid()), uid)
+}
+
+// A command that hangs costs its own fact, not the node.
+func TestCollectorOnHangingNode(t *testing.T) {
+	t.Parallel() // it waits
+	start := time.Now()
+	out, _ := collect(t, map[string]string{"ss": `trap "" TERM; sleep 300 & wait`})
+	assert.Less(t, time.Since(start), time.Minute)
+	f, err := ParseFacts(out)
+	require.NoError(t, err)
+	_, err = f.text("listeners")
+	assert.ErrorContains(t, err, "no answer within 10 s")
+	_, err = f.line("kernel")
+	assert.NoError(t, err)
+}
+
+// A connection that breaks while the script travels must not run half of it.
+func TestCollectorCutShort(t *testing.T) {
+	script := Collector()
+	for _, at := range []int{100, len(script) / 2, strings.LastIndex(script, "collect ")} {
+		cmd := exec.Command("bash", "-s")
+		cmd.Stdin = strings.NewReader(script[:at])
+		out, _ := cmd.Output()
+		assert.Empty(t, out)
+	}
+}
+
+func TestCollectorPaths(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "disk/lost+found"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "full/.hidden"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o644))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "dangling")))
+	got := runFunction(t, `cd "$1"; paths none empty disk full file dangling /proc`, dir)
+	assert.Equal(t, []string{"none absent", "empty empty", "disk empty", "full full", "file file", "dangling file", "/proc full mount"}, got)
+}
+
+func TestCollectorLines(t *testing.T) {
+	dir := t.TempDir()
+	fstab := filepath.Join(dir, "fstab")
+	require.NoError(t, os.WriteFile(fstab, []byte("#/dev/a none swap sw 0 0\n/dev/b none swap sw 0 0\n/dev/swap /swap ext4 rw 0 0\n/dev/c none swap\n"), 0o644))
+	script := Collector()
+	pattern := script[strings.Index(script, "fact fstab-swap lines ")+len("fact fstab-swap lines "):]
+	pattern = pattern[:strings.Index(pattern, " /etc/fstab")]
+	assert.Equal(t, []string{"/dev/b none swap sw 0 0", "/dev/c none swap", "status 0"}, runFunction(t, "lines "+pattern+` "$1"; echo status $?`, fstab))
+	assert.Equal(t, []string{"status 0"}, runFunction(t, `lines nothing "$1"; echo status $?`, fstab))
+	assert.Equal(t, []string{"status 66"}, runFunction(t, `lines nothing "$1"; echo status $?`, dir+"/nothing"))
+	assert.Equal(t, []string{"status 2"}, runFunction(t, `lines nothing "$1"; echo status $?`, dir))
+}
+
+// runFunction runs a line with the collector's functions at hand.
+func runFunction(t *testing.T, line string, args ...string) []string {
+	t.Helper()
+	body, _, found := strings.Cut(Collector(), "\ncollect 3>&1")
+	require.True(t, found)
+	cmd := exec.Command("bash", append([]string{"-c", body + "\n" + line, "test"}, args...)...)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return slices.DeleteFunc(strings.Split(string(out), "\n"), func(s string) bool { return s == "" })
+}

@@ -1,0 +1,30 @@
+package checks
+
+import "testing"
+
+func TestSudo(t *testing.T) {
+	runRule(t, "CHK-08", []ruleCase{
+		{"root", said{"sudo-user": ""}, nil, Pass, "root"},
+		{"sudo", nil, nil, Pass, "installer through sudo"},
+		{"not root", said{"uid": "1000\n"}, nil, Fail, "user id 1000"},
+		{"not understood", said{"uid": "root\n"}, nil, Error, "root"},
+		{"unknown", said{"uid": "!127"}, nil, Error, "uid"},
+		{"sudo unknown", said{"sudo-user": "!1"}, nil, Error, "sudo-user"},
+	})
+}
+
+func TestTasksMax(t *testing.T) {
+	limit := func(v string) said { return said{"tasks-max": "DefaultTasksMax=" + v + "\n"} }
+	runRule(t, "CHK-10", []ruleCase{
+		{"infinity", nil, nil, Pass, "infinity"},
+		{"infinity of systemd 219", limit("18446744073709551615"), nil, Pass, ""},
+		{"infinity of systemd 219, newer edition", limit("18446744073709551615"), profile("acp-4.2"), Pass, ""},
+		{"very large", limit("4194304"), nil, Pass, ""},
+		{"very large, newer edition", limit("4194304"), profile("acp-4.1"), Fail, "4194304"},
+		{"a default", limit("28985"), nil, Fail, "28985"},
+		{"EL7's default", limit("512"), nil, Fail, "512"},
+		{"empty", limit(""), nil, Error, "not understood"},
+		{"something else", said{"tasks-max": "infinity\n"}, nil, Error, "not understood"},
+		{"unknown", said{"tasks-max": "!1"}, nil, Error, "tasks-max"},
+	})
+}
