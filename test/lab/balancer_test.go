@@ -15,7 +15,7 @@ import (
 )
 
 func TestBalancerForwardsToHealthyNodes(t *testing.T) {
-	l := labtest.Up(t, lab.Options{Name: "t-balance"})
+	l := labtest.Up(t, lab.Options{Name: "t-balance", Package: noPackage})
 	vip := l.Clusters()[0].VIP
 	for _, port := range lab.BalancerPorts {
 		serve(t, node(t, l, "west-2"), port)

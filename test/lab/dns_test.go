@@ -15,7 +15,7 @@ import (
 )
 
 func TestDNSAnswersAndTakesSignedUpdates(t *testing.T) {
-	l := labtest.Up(t, lab.Options{Name: "t-dns", Clusters: []lab.ClusterPlan{
+	l := labtest.Up(t, lab.Options{Name: "t-dns", Package: noPackage, Clusters: []lab.ClusterPlan{
 		{Name: "west", ControlPlanes: 1}, {Name: "east", ControlPlanes: 1},
 	}})
 	d := l.Describe()

@@ -25,12 +25,31 @@ const (
 	FileCA            = "platform-ca.crt"
 	FileCertificate   = "platform.crt"
 	FileCertKey       = "platform.key"
+	FilePackage       = "acp-core.tar"
 )
 
-// writeFiles records the names of the files, then writes them. Everything
-// secret is readable by its owner only.
-func (l *Lab) writeFiles(keys *keyring, pkg site.Package) error {
-	files := map[string]string{
+// files are all of them, so that they can be removed whichever were written.
+var files = []string{
+	FileSite, FileDescription, FileKey, FileKey + ".pub", FilePassword, FileAdminPassword,
+	FileKnownHosts, FileTSIG, FileCA, FileCertificate, FileCertKey, FilePackage,
+}
+
+// writeFiles writes all but the site document and the package. Only the owner
+// may read them: most are secrets.
+func (l *Lab) writeFiles(keys *keyring) error {
+	certs, err := newCertificates(l.state.Clusters, time.Now())
+	if err != nil {
+		return err
+	}
+	description, err := json.MarshalIndent(l.Describe(), "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.state.Dir, 0o700); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		FileDescription:   string(description) + "\n",
 		FileKey:           keys.userKey,
 		FileKey + ".pub":  keys.authorized,
 		FilePassword:      keys.password + "\n",
@@ -38,36 +57,27 @@ func (l *Lab) writeFiles(keys *keyring, pkg site.Package) error {
 		FileKnownHosts:    l.knownHosts(),
 		FileTSIG: fmt.Sprintf("key \"%s\" {\n\talgorithm %s;\n\tsecret \"%s\";\n};\n",
 			strings.TrimSuffix(TSIGName, "."), TSIGAlgorithm, keys.tsig),
-	}
-	certs, err := newCertificates(l.state.Clusters, time.Now())
-	if err != nil {
-		return err
-	}
-	files[FileCA], files[FileCertificate], files[FileCertKey] = certs.ca, certs.chain, certs.key
-	if files[FileSite], err = l.siteYAML(pkg); err != nil {
-		return err
-	}
-	description, err := json.MarshalIndent(l.Describe(), "", "  ")
-	if err != nil {
-		return err
-	}
-	files[FileDescription] = string(description) + "\n"
-	l.state.Files = nil
-	for name := range files {
-		l.state.Files = append(l.state.Files, name)
-	}
-	if err := l.state.save(); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(l.state.Dir, 0o700); err != nil {
-		return err
-	}
-	for name, text := range files {
-		if err := replaceFile(filepath.Join(l.state.Dir, name), []byte(text), 0o600); err != nil {
+		FileCA:          certs.ca,
+		FileCertificate: certs.chain,
+		FileCertKey:     certs.key,
+	} {
+		if err := l.writeFile(name, text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (l *Lab) writeSite(pkg site.Package) error {
+	text, err := l.siteYAML(pkg)
+	if err != nil {
+		return err
+	}
+	return l.writeFile(FileSite, text)
+}
+
+func (l *Lab) writeFile(name, text string) error {
+	return replaceFile(filepath.Join(l.state.Dir, name), []byte(text), 0o600)
 }
 
 func (l *Lab) knownHosts() string {
@@ -78,11 +88,17 @@ func (l *Lab) knownHosts() string {
 	return b.String()
 }
 
-// removeFiles removes what writeFiles wrote, and Dir when nothing else is in it.
+// removeFiles removes what Up wrote, whole or half, and Dir when nothing else
+// is in it.
 func (s *state) removeFiles() error {
 	for _, name := range s.Files {
-		for _, path := range []string{name, name + ".new"} {
-			if err := os.Remove(filepath.Join(s.Dir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		paths := []string{filepath.Join(s.Dir, name), filepath.Join(s.Dir, name+".new")}
+		half, err := filepath.Glob(filepath.Join(s.Dir, "."+name+"-*"))
+		if err != nil {
+			return err
+		}
+		for _, path := range append(paths, half...) {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}

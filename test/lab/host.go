@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 )
 
@@ -44,6 +45,33 @@ func prepareHost(ctx context.Context, log io.Writer) error {
 			missing = append(missing, t.pkg)
 		}
 	}
+	if err := install(ctx, missing, log); err != nil {
+		return err
+	}
+	return raiseInotify(log)
+}
+
+// inotifyWant is enough for some hundred nodes.
+const inotifyWant = 2048
+
+// raiseInotify lifts the one limit of the kernel that all nodes share with
+// this machine: every systemd watches with six inotify instances, and 128 are
+// what root gets by default. It holds until the next boot.
+func raiseInotify(log io.Writer) error {
+	const path = "/proc/sys/fs/inotify/max_user_instances"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	have, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || have >= inotifyWant {
+		return err
+	}
+	fmt.Fprintf(log, "lab: raising fs.inotify.max_user_instances of this machine from %d to %d until it reboots\n", have, inotifyWant)
+	return os.WriteFile(path, []byte(strconv.Itoa(inotifyWant)), 0)
+}
+
+func install(ctx context.Context, missing []string, log io.Writer) error {
 	if len(missing) == 0 {
 		return nil
 	}

@@ -27,7 +27,7 @@ type Options struct {
 	Name     string        // of the lab, at most 11 characters; default DefaultName
 	Dir      string        // where keys, certificates and site.yaml go; default below the state directory
 	Clusters []ClusterPlan // default west with three control planes
-	Package  *site.Package // for site.yaml; default a stand-in package, built once
+	Package  *site.Package // for site.yaml; default a stand-in package built by Up
 	Log      io.Writer     // progress lines; default none
 }
 

@@ -44,10 +44,11 @@ func (n *Node) boot(ctx context.Context) error {
 	if n.init() != 0 {
 		return nil
 	}
-	if err := n.start(); err != nil {
+	ended, err := n.start()
+	if err != nil {
 		return err
 	}
-	return n.ready(ctx)
+	return n.ready(ctx, ended)
 }
 
 // bootScript runs in a mount namespace of its own, so the overlay disappears
@@ -60,20 +61,21 @@ mount -t overlay -o "$2" overlay "$3"
 shift 3
 exec "$@"`
 
-func (n *Node) start() error {
+// start returns a channel that is closed when the node ends.
+func (n *Node) start() (<-chan struct{}, error) {
 	s := &n.lab.state
 	dirs, err := cgroupDirs(s.Name, n.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// An overlay mounted volatile skips syncs, which three etcds on one disk
 	// would wait for; it refuses the work directory of an earlier mount.
 	if err := os.RemoveAll(filepath.Join(n.dir(), "work")); err != nil {
-		return err
+		return nil, err
 	}
 	for _, dir := range append(dirs, filepath.Join(n.dir(), "upper"), filepath.Join(n.dir(), "work"), filepath.Join(n.dir(), "root")) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	args := append([]string{"--mount", "--propagation", "private", "/bin/sh", "-ec", bootScript, "node"}, dirs...)
@@ -95,15 +97,15 @@ func (n *Node) nspawn() []string {
 
 // spawn starts the node as a process of its own session, born in its control
 // group: there is no moment at which it runs and cannot be found.
-func (n *Node) spawn(group string, args []string) error {
+func (n *Node) spawn(group string, args []string) (<-chan struct{}, error) {
 	cgroup, err := os.Open(group)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer cgroup.Close()
 	console, err := os.Create(n.console())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer console.Close()
 	cmd := exec.Command("unshare", args...)
@@ -111,10 +113,14 @@ func (n *Node) spawn(group string, args []string) error {
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("lab %s: start %s: %w", n.lab.state.Name, n.Name, err)
+		return nil, fmt.Errorf("lab %s: start %s: %w", n.lab.state.Name, n.Name, err)
 	}
-	go cmd.Wait() // reap it if it ends while this process lives
-	return nil
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait() // its exit code says nothing: a node ends by being killed
+		close(ended)
+	}()
+	return ended, nil
 }
 
 func (n *Node) console() string { return filepath.Join(n.dir(), "console.log") }
@@ -124,22 +130,27 @@ func (n *Node) console() string { return filepath.Join(n.dir(), "console.log") }
 const bootTime = 90 * time.Second
 
 // ready waits until the node has booted and answers on its ports.
-func (n *Node) ready(ctx context.Context) error {
+func (n *Node) ready(ctx context.Context, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, bootTime)
 	defer cancel()
-	var last error
-	for ctx.Err() == nil {
-		if last = n.probe(ctx); last == nil {
+	for {
+		last := n.probe(ctx)
+		if last == nil {
 			return nil
 		}
 		select {
+		case <-ended:
+			return n.bootError(errors.New("it ended"))
 		case <-ctx.Done():
+			return n.bootError(fmt.Errorf("%w: %w", ctx.Err(), last))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+func (n *Node) bootError(cause error) error {
 	console, _ := os.ReadFile(n.console())
-	return fmt.Errorf("lab %s: %s did not boot: %w: %w; end of its console:\n%s",
-		n.lab.state.Name, n.Name, ctx.Err(), last, tail(console, 2000))
+	return fmt.Errorf("lab %s: %s did not boot: %w; end of its console:\n%s", n.lab.state.Name, n.Name, cause, tail(console, 2000))
 }
 
 func (n *Node) probe(ctx context.Context) error {

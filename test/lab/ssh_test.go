@@ -17,7 +17,7 @@ import (
 )
 
 func TestLoginAndFaults(t *testing.T) {
-	l := labtest.Up(t, lab.Options{Name: "t-login", Clusters: oneNode()})
+	l := labtest.Up(t, lab.Options{Name: "t-login", Package: noPackage, Clusters: oneNode()})
 	n := node(t, l, "west-1")
 
 	t.Run("ops becomes root without a password", func(t *testing.T) {

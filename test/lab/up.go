@@ -76,7 +76,7 @@ func create(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{state: s, log: o.Log}
 	l.state.Image, l.state.Binaries = parts.image, parts.binaries
 	l.say("bringing up %s on %s: %d machines", o.Name, s.Subnet, len(s.Nodes))
-	if err := l.furnish(ctx, parts.pkg); err != nil {
+	if err := l.furnish(ctx, o); err != nil {
 		return nil, errors.Join(err, remove(context.WithoutCancel(ctx), o.Name))
 	}
 	l.state.Phase = phaseReady
@@ -87,11 +87,10 @@ func create(ctx context.Context, o Options) (*Lab, error) {
 	return l, nil
 }
 
-// parts is what labs share.
+// parts is what all labs share.
 type parts struct {
 	image    string // root file system of every node
 	binaries string // directory of the Kubernetes programs
-	pkg      site.Package
 }
 
 // ingredients returns the shared parts, building those that are missing at the
@@ -107,22 +106,37 @@ func ingredients(ctx context.Context, o Options) (parts, error) {
 		p.binaries, err = binaries.Directory(ctx, binaries.Options{Log: o.Log})
 		return err
 	})
-	g.Go(func() (err error) {
-		p.pkg, err = corePackage(ctx, o)
-		return err
-	})
 	return p, g.Wait()
 }
 
-// furnish makes everything the state names, in the order in which it is used.
-func (l *Lab) furnish(ctx context.Context, pkg site.Package) error {
+// furnish makes everything the state names. The package takes as long as the
+// machines, so both are made at once; the site document needs both.
+func (l *Lab) furnish(ctx context.Context, o Options) error {
 	keys, err := newKeyring(ctx, l.state.Nodes)
 	if err != nil {
 		return err
 	}
-	if err := l.writeFiles(keys, pkg); err != nil {
+	l.state.Files = files
+	if err := l.state.save(); err != nil {
 		return err
 	}
+	if err := l.writeFiles(keys); err != nil {
+		return err
+	}
+	var pkg site.Package
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		pkg, err = corePackage(ctx, o)
+		return err
+	})
+	g.Go(func() error { return l.bootAll(ctx, keys) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return l.writeSite(pkg)
+}
+
+func (l *Lab) bootAll(ctx context.Context, keys *keyring) error {
 	if err := makeBridge(ctx, &l.state); err != nil {
 		return err
 	}

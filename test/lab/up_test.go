@@ -4,11 +4,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 )
@@ -16,7 +18,7 @@ import (
 func TestUpTwiceDownTwice(t *testing.T) {
 	before := snapshot(t, "t-twice")
 	dir := filepath.Join(t.TempDir(), "files")
-	o := lab.Options{Name: "t-twice", Dir: dir, Clusters: oneNode()}
+	o := lab.Options{Name: "t-twice", Dir: dir, Package: noPackage, Clusters: oneNode()}
 	l := labtest.Up(t, o)
 	n := node(t, l, "west-1")
 	_, err := n.Exec(t.Context(), "touch", "/root/kept")
@@ -43,7 +45,7 @@ func TestUpTwiceDownTwice(t *testing.T) {
 }
 
 func TestOtherPlanReplacesTheLab(t *testing.T) {
-	o := lab.Options{Name: "t-plan", Dir: filepath.Join(t.TempDir(), "files"), Clusters: oneNode()}
+	o := lab.Options{Name: "t-plan", Dir: filepath.Join(t.TempDir(), "files"), Package: noPackage, Clusters: oneNode()}
 	labtest.Up(t, o)
 	o.Clusters = []lab.ClusterPlan{{Name: "east", ControlPlanes: 1, Workers: 1}}
 	l, err := lab.Up(t.Context(), o)
@@ -61,7 +63,7 @@ func TestUpRefuses(t *testing.T) {
 }
 
 func TestResetIsPristineAndQuick(t *testing.T) {
-	l := labtest.Up(t, lab.Options{Name: "t-reset", Clusters: oneNode()})
+	l := labtest.Up(t, lab.Options{Name: "t-reset", Package: noPackage, Clusters: oneNode()})
 	n := node(t, l, "west-1")
 	require.NoError(t, n.Break(t.Context(), lab.HostKeyChanged))
 	_, err := n.Script(t.Context(), "echo x >/root/left; rm /etc/ssh/sshd_config; echo nameserver 203.0.113.9 >/etc/resolv.conf")
@@ -82,8 +84,8 @@ func TestResetIsPristineAndQuick(t *testing.T) {
 }
 
 func TestTwoLabsSideBySide(t *testing.T) {
-	a := labtest.Up(t, lab.Options{Name: "t-side-a", Clusters: oneNode()})
-	b := labtest.Up(t, lab.Options{Name: "t-side-b", Clusters: oneNode()})
+	a := labtest.Up(t, lab.Options{Name: "t-side-a", Package: noPackage, Clusters: oneNode()})
+	b := labtest.Up(t, lab.Options{Name: "t-side-b", Package: noPackage, Clusters: oneNode()})
 	require.NotEqual(t, a.Describe().Subnet, b.Describe().Subnet)
 	require.NoError(t, a.Down(t.Context()))
 	require.Equal(t, []string{"dns", "west-1"}, b.Status().Running)
@@ -93,7 +95,7 @@ func TestTwoLabsSideBySide(t *testing.T) {
 // TestNodesReachNothingOutside takes one of this machine's other networks and
 // asks a node for an answer of it; there must be a route and no answer.
 func TestNodesReachNothingOutside(t *testing.T) {
-	l := labtest.Up(t, lab.Options{Name: "t-closed", Clusters: oneNode()})
+	l := labtest.Up(t, lab.Options{Name: "t-closed", Package: noPackage, Clusters: oneNode()})
 	n := node(t, l, "west-1")
 	forwarding, err := os.ReadFile("/proc/sys/net/ipv4/conf/" + l.Describe().Bridge + "/forwarding")
 	require.NoError(t, err)
@@ -103,6 +105,9 @@ func TestNodesReachNothingOutside(t *testing.T) {
 	_, err = n.Exec(t.Context(), "ping", "-c1", "-W1", "203.0.113.1")
 	require.Error(t, err)
 }
+
+// noPackage spares tests that install nothing the building of a package.
+var noPackage = &site.Package{Path: "/nonexistent.tar", Checksum: "sha256:" + strings.Repeat("0", 64), Architecture: "amd64"}
 
 func oneNode() []lab.ClusterPlan { return []lab.ClusterPlan{{Name: "west", ControlPlanes: 1}} }
 
