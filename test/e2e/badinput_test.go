@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/lab"
@@ -48,7 +48,7 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 			s.Package.Path = corruptCopy(t, s.Package.Path)
 		}},
 		{name: "wrongarch", step: "execute.01-inspect-package", want: []string{"arm64", "x86_64", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
-			s.Package = packageFor(t, "arm64")
+			s.Package = packageFor(t, corepackage.ARM64)
 		}},
 	}
 	for _, c := range cases {
@@ -60,7 +60,7 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 			})
 			if c.fault != "" {
 				require.NoError(t, solo.Break(t.Context(), c.fault))
-				t.Cleanup(func() { require.NoError(t, solo.Mend(contextFor(t), c.fault)) })
+				t.Cleanup(func() { require.NoError(t, solo.Mend(context.WithoutCancel(t.Context()), c.fault)) })
 			}
 			id := world.install(t, name)
 			gate := world.gate(t, id, c.step)
@@ -86,7 +86,7 @@ func TestDiskThatFillsUpDuringUploadParks(t *testing.T) {
 	_, err := node.Script(t.Context(), "mkdir -p /mnt/packages; mount -t tmpfs -o size=64m small /mnt/packages")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_, err := node.Script(contextFor(t), "umount -l /mnt/packages")
+		_, err := node.Script(context.WithoutCancel(t.Context()), "umount -l /mnt/packages")
 		require.NoError(t, err)
 	})
 	id := world.install(t, name)
@@ -151,12 +151,12 @@ func corruptCopy(t *testing.T, path string) string {
 	return bad
 }
 
-func packageFor(t *testing.T, architecture string) site.Package {
+func packageFor(t *testing.T, architecture corepackage.Architecture) site.Package {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "core-"+architecture+".tar")
+	path := filepath.Join(t.TempDir(), "core-"+string(architecture)+".tar")
 	built, err := corepackage.Build(t.Context(), corepackage.Options{Path: path, Architecture: architecture, PayloadMB: 8})
 	require.NoError(t, err)
-	return site.Package{Path: path, Checksum: "sha256:" + built.SHA256, Architecture: architecture, Directory: site.DefaultDirectory}
+	return site.Package{Path: path, Checksum: "sha256:" + built.SHA256, Architecture: string(architecture), Directory: site.DefaultDirectory}
 }
 
 // nothingLeft demands that the node carries no trace of the aborted runs.
@@ -166,5 +166,3 @@ func nothingLeft(t *testing.T, node string) {
 	require.NoError(t, err)
 	assert.Empty(t, out)
 }
-
-var _ = fault.BadInput

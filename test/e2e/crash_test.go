@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/lab/installer/faults"
+	"github.com/acpflow/acpflow/test/lab/installer/server"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -97,7 +99,15 @@ func killWorker(t *testing.T) {
 // posts is how many configurations the installer on a node accepted.
 func posts(t *testing.T, node string) int {
 	t.Helper()
-	out, err := world.node(t, node).Script(t.Context(), `cat /var/lib/acp-lab/posts.json 2>/dev/null || echo '{}'`)
+	return record(t, node).Posts.Accepted
+}
+
+// record is what the stand-in installer says happened on its node.
+func record(t *testing.T, node string) server.Record {
+	t.Helper()
+	out, err := world.node(t, node).Script(t.Context(), "cat "+server.RecordFile+" 2>/dev/null || echo '{}'")
 	require.NoError(t, err)
-	return acceptedIn(t, out)
+	var r server.Record
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	return r
 }
