@@ -212,11 +212,23 @@ func judgeListeners(s subject, wanted []portRange) verdict {
 			return unknown(fmt.Errorf("listeners: not understood: %s", clip(w[3])))
 		}
 		if slices.ContainsFunc(wanted, func(r portRange) bool { return r.first <= port && port <= r.last }) {
-			taken = append(taken, fmt.Sprintf("%s %s", clip(w[3]), clip(strings.Join(w[5:], " "))))
+			taken = append(taken, clip(w[3])+listener(strings.Join(w[5:], " ")))
 		}
 	}
 	if len(taken) > 0 {
 		return fail(several(taken))
 	}
 	return pass("all free")
+}
+
+// A socket's first program, as ss writes it: users:(("etcd",pid=994,fd=8)).
+var socketUser = regexp.MustCompile(`\("(.*?)",pid=(\d{1,10}),`)
+
+// listener names the program behind a socket; ss can't always tell.
+func listener(users string) string {
+	m := socketUser.FindStringSubmatch(users)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf(" by %s (pid %s)", clip(m[1]), m[2])
 }

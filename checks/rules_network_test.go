@@ -82,8 +82,10 @@ func listeners(addresses ...string) said {
 func TestPorts(t *testing.T) {
 	every := listeners("127.0.0.1:10248", "*:10257", "[::]:2381", "*:80")
 	cases := []ruleCase{
+		{"several programs", said{"listeners": rhel86()["listeners"] + "LISTEN 0 1 *:6443 *:* users:((\"a\",pid=1,fd=3),(\"b\",pid=2,fd=3))\n"}, nil, Fail, "*:6443 by a (pid 1)"},
+		{"hostile program", said{"listeners": rhel86()["listeners"] + "LISTEN 0 1 *:6443 *:* users:((\"\x1b\",pid=1,fd=3))\n"}, nil, Fail, `by "\x1b" (pid 1)`},
 		{"free", every, nil, Pass, "all free"},
-		{"etcd", listeners("[::1]:2379"), nil, Fail, `[::1]:2379 "users:((\"my app\",pid=7,fd=3))"`},
+		{"etcd", listeners("[::1]:2379"), nil, Fail, "[::1]:2379 by my app (pid 7)"},
 		{"kubelet's first", listeners("*:10249"), onNode("w-1"), Fail, "10249"},
 		{"kubelet's last", listeners("127.0.0.53%lo:10256"), onNode("w-1"), Fail, "10256"},
 		{"a worker may run etcd and a registry", listeners("*:2379", "*:2380", "*:6443", "*:8080", "*:12443"), onNode("w-1"), Pass, ""},
