@@ -1,6 +1,6 @@
 #!/bin/sh
 # Creates the namespace, or sets the retention of an existing one, and adds the
-# search attributes that it lacks.
+# search attributes; adding one that is there already changes nothing.
 set -eu
 
 if temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; then
@@ -9,10 +9,6 @@ else
 	temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$RETENTION"
 fi
 
-present=$(temporal operator search-attribute list)
 for name in AcpSite AcpCluster AcpRunbook AcpChange AcpRequestedBy AcpStep AcpOutcome; do
-	case $present in
-	*"$name"*) ;;
-	*) temporal operator search-attribute create --name "$name" --type Keyword ;;
-	esac
+	temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" --name "$name" --type Keyword
 done

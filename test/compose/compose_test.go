@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,4 +132,22 @@ func TestImageContext(t *testing.T) {
 			assert.NoError(t, err)
 		}
 	}
+}
+
+// TestSearchAttributes holds the job, the embedded server and the runbooks to
+// one list: an attribute that is missing fails the start of every run.
+func TestSearchAttributes(t *testing.T) {
+	root, err := gobuild.Root()
+	require.NoError(t, err)
+	name := regexp.MustCompile(`\bAcp[A-Z]\w+`)
+	lists := map[string][]string{}
+	for _, file := range []string{"deploy/compose/namespace.sh", "deploy/devserver/namespace.go", "workflows/names.go"} {
+		data, err := os.ReadFile(filepath.Join(root, file))
+		require.NoError(t, err)
+		found := name.FindAllString(string(data), -1)
+		slices.Sort(found)
+		lists[file] = slices.Compact(found)
+		assert.Equal(t, lists["deploy/compose/namespace.sh"], lists[file], file)
+	}
+	assert.NotEmpty(t, lists["workflows/names.go"])
 }
