@@ -13,15 +13,16 @@ import (
 	"github.com/acpflow/acpflow/test/lab/installer/faults"
 )
 
-// retryAfter is the pause before a failed phase is tried again; there is no
+// retryPause is the pause before a failed phase is tried again; there is no
 // last try, as in the real installer.
-const retryAfter = 10 * time.Second
+const retryPause = 10 * time.Second
 
 // run executes the phases of one install and tells how far it is.
 type run struct {
 	dataDir string
 	faults  string // path
 	record  func(func(*Record))
+	pause   time.Duration // before a failed phase is tried again
 
 	mu     sync.Mutex
 	step   int
@@ -62,9 +63,7 @@ func (r *run) progress() (step int, status, log string) {
 }
 
 // execute runs all phases; it returns an error only when ctx ended.
-func (r *run) execute(ctx context.Context, install *cluster.Install) error {
-	defer install.Close()
-	phases := install.Phases()
+func (r *run) execute(ctx context.Context, phases []cluster.Phase) error {
 	for n, phase := range phases {
 		r.set(n+1, doing)
 		for try := 1; ; try++ {
@@ -82,8 +81,8 @@ func (r *run) execute(ctx context.Context, install *cluster.Install) error {
 				break
 			}
 			r.set(n+1, failed)
-			r.logf("[Failed] step %d/%d: %s: %v, retry in %s", n+1, len(phases), phase.Name, err, retryAfter)
-			if !sleep(ctx, retryAfter) {
+			r.logf("[Failed] step %d/%d: %s: %v, retry in %s", n+1, len(phases), phase.Name, err, r.pause)
+			if !sleep(ctx, r.pause) {
 				return ctx.Err()
 			}
 			r.set(n+1, retrying)

@@ -59,7 +59,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, token: newToken(), done: make(chan struct{})}
-	s.run = &run{dataDir: o.DataDir, faults: o.Faults, status: unknown, record: s.note}
+	s.run = &run{dataDir: o.DataDir, faults: o.Faults, status: unknown, record: s.note, pause: retryPause}
 	if s.options.Machines == nil {
 		s.options.Machines = checkMachines
 	}
@@ -110,8 +110,10 @@ func (s *Server) start(ctx context.Context, c *config.Config) {
 			err = s.options.Execute(ctx, c)
 			s.run.set(1, success)
 		} else {
-			err = s.run.execute(ctx, &cluster.Install{Config: c, DataDir: s.options.DataDir,
-				Architectures: s.options.Bundle.Architectures, Log: s.run.logf})
+			install := &cluster.Install{Config: c, DataDir: s.options.DataDir,
+				Architectures: s.options.Bundle.Architectures, Log: s.run.logf}
+			err = s.run.execute(ctx, install.Phases())
+			install.Close()
 		}
 		if err == nil {
 			close(s.done)
