@@ -28,10 +28,11 @@ const (
 	FilePackage       = "acp-core.tar"
 )
 
-// files are all of them, so that they can be removed whichever were written.
+// files are those of every lab, so that they can be removed whichever were
+// written; a package that Up builds comes on top.
 var files = []string{
 	FileSite, FileDescription, FileKey, FileKey + ".pub", FilePassword, FileAdminPassword,
-	FileKnownHosts, FileTSIG, FileCA, FileCertificate, FileCertKey, FilePackage,
+	FileKnownHosts, FileTSIG, FileCA, FileCertificate, FileCertKey,
 }
 
 // writeFiles writes all but the site document and the package. Only the owner

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 // stateRoot holds one directory per lab: its state file and its nodes' disks.
@@ -43,7 +45,8 @@ type state struct {
 	Plan     []ClusterPlan `json:"plan"`
 	Clusters []Cluster     `json:"clusters"`
 	Nodes    []Node        `json:"nodes"`
-	Files    []string      `json:"files,omitempty"` // written into Dir, removed by Down
+	Files    []string      `json:"files,omitempty"`   // written into Dir, removed by Down
+	Package  *site.Package `json:"package,omitempty"` // the caller's; nil when Up built one
 }
 
 func (s *state) base() string { return filepath.Join(stateRoot, s.Name) }
@@ -95,7 +98,7 @@ func replaceFile(path string, data []byte, mode fs.FileMode) error {
 // reserve picks a free subnet and records the lab, under the lock that all
 // labs of the machine share.
 func reserve(ctx context.Context, o Options) (state, error) {
-	s := state{Name: o.Name, Phase: phaseCreating, Bridge: "acp-" + o.Name, Dir: o.Dir, Plan: o.Clusters}
+	s := state{Name: o.Name, Phase: phaseCreating, Bridge: "acp-" + o.Name, Dir: o.Dir, Plan: o.Clusters, Package: o.Package}
 	unlock, err := lock(ctx, filepath.Join(stateRoot, ".lock"), o.Log)
 	if err != nil {
 		return s, err

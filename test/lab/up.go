@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,10 +50,13 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	return create(ctx, o)
 }
 
-// reuse returns the lab that is up when it is the one wanted.
+// reuse returns the lab that is up when it is the one wanted and complete.
 func reuse(o Options) *Lab {
 	s, err := loadState(o.Name)
-	if err != nil || s.Phase != phaseReady || s.Dir != o.Dir || !reflect.DeepEqual(s.Plan, o.Clusters) || !interfaceExists(s.Bridge) {
+	if err != nil || s.Phase != phaseReady || !interfaceExists(s.Bridge) {
+		return nil
+	}
+	if s.Dir != o.Dir || !reflect.DeepEqual(s.Plan, o.Clusters) || !reflect.DeepEqual(s.Package, o.Package) {
 		return nil
 	}
 	for _, f := range s.Files {
@@ -116,7 +120,10 @@ func (l *Lab) furnish(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	l.state.Files = files
+	l.state.Files = slices.Clone(files)
+	if o.Package == nil {
+		l.state.Files = append(l.state.Files, FilePackage)
+	}
 	if err := l.state.save(); err != nil {
 		return err
 	}
