@@ -41,6 +41,7 @@ func TestInstallOnOneNode(t *testing.T) {
 	d.installerIsGone()
 	d.restartsTheAPIServerWithANewKey()
 	d.installsProductDocs()
+	d.looksUpNamesInAPod()
 	d.addsAnArchitecture()
 }
 
