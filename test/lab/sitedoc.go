@@ -24,6 +24,7 @@ var labWaivers = []site.Waiver{
 	{Rule: "CHK-01", Reason: "the kernel command line belongs to the machine the lab runs on"},
 	{Rule: "CHK-03", Reason: "a container cannot load the ip_vs kernel modules"},
 	{Rule: "CHK-05", Reason: "a container cannot load the geneve and openvswitch kernel modules"},
+	{Rule: "CHK-06", Reason: "AppArmor belongs to the kernel of the machine the lab runs on"},
 	{Rule: "CHK-07", Reason: "swap belongs to the machine the lab runs on"},
 	{Rule: "OS", Reason: "the nodes run Debian 12 on the kernel of the machine the lab runs on"},
 	{Rule: "EXE-04", Reason: "the stand-in package needs 1 GB where the real one needs 100"},
