@@ -49,7 +49,9 @@ func ask(host string, port int) string {
 		return ""
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(2 * time.Second))
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
+		return ""
+	}
 	text, err := io.ReadAll(conn)
 	if err != nil || len(text) == 0 {
 		return ""

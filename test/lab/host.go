@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// run executes a command of this machine and puts its own words into the error.
-func run(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
+// ip runs iproute2 and puts its own words into the error.
+func ip(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, "ip", args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("lab: %s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
+		return fmt.Errorf("lab: ip %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}
 	return nil
 }

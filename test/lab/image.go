@@ -75,7 +75,7 @@ func buildImage(ctx context.Context, image string, log io.Writer) error {
 	if err := os.MkdirAll(partial, 0o700); err != nil {
 		return err
 	}
-	defer os.RemoveAll(partial)
+	defer func() { _ = os.RemoveAll(partial) }() // the next build removes it too
 	script := filepath.Join(partial, "image.sh")
 	root := filepath.Join(partial, "root")
 	if err := os.WriteFile(script, imageScript, 0o700); err != nil {

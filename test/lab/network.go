@@ -20,7 +20,7 @@ func makeBridge(ctx context.Context, s *state) error {
 		{"link", "add", "name", s.Bridge, "type", "bridge"},
 		{"link", "set", "dev", s.Bridge, "alias", "acpflow lab " + s.Name},
 	} {
-		if err := run(ctx, "ip", args...); err != nil {
+		if err := ip(ctx, args...); err != nil {
 			return err
 		}
 	}
@@ -34,10 +34,25 @@ func makeBridge(ctx context.Context, s *state) error {
 			return fmt.Errorf("lab: %s: %w", key, err)
 		}
 	}
-	if err := run(ctx, "ip", "address", "add", host, "dev", s.Bridge); err != nil {
+	if err := ip(ctx, "address", "add", host, "dev", s.Bridge); err != nil {
 		return err
 	}
-	return run(ctx, "ip", "link", "set", "dev", s.Bridge, "up")
+	return ip(ctx, "link", "set", "dev", s.Bridge, "up")
+}
+
+// meet makes sure that the node reaches the others, by asking the resolver.
+func (n *Node) meet(ctx context.Context) error {
+	_, err := n.Exec(ctx, "getent", "ahostsv4", Domain)
+	if err == nil {
+		return nil
+	}
+	filtered, _ := os.ReadFile("/proc/sys/net/bridge/bridge-nf-call-iptables")
+	if strings.TrimSpace(string(filtered)) != "1" {
+		return fmt.Errorf("lab %s: %s does not reach the lab's name server: %w", n.lab.state.Name, n.Name, err)
+	}
+	return fmt.Errorf("lab %s: %s does not reach the lab's name server: this machine's firewall filters bridges, "+
+		"as container engines set it up. Let the lab's pass: iptables -I FORWARD -i acp-+ -o acp-+ -j ACCEPT: %w",
+		n.lab.state.Name, n.Name, err)
 }
 
 // removeBridge removes the lab's bridge and whatever is still plugged in it.
@@ -60,7 +75,7 @@ func removeBridge(ctx context.Context, bridge string) error {
 // removeLink removes an interface. The far end of a veth pair takes the near
 // end with it when its node dies, so losing that race is success.
 func removeLink(ctx context.Context, name string) error {
-	err := run(ctx, "ip", "link", "delete", "dev", name)
+	err := ip(ctx, "link", "delete", "dev", name)
 	if err != nil && !interfaceExists(name) {
 		return nil
 	}

@@ -117,7 +117,7 @@ func (n *Node) spawn(group string, args []string) (<-chan struct{}, error) {
 	}
 	ended := make(chan struct{})
 	go func() {
-		cmd.Wait() // its exit code says nothing: a node ends by being killed
+		_ = cmd.Wait() // says nothing: a node ends by being killed
 		close(ended)
 	}()
 	return ended, nil

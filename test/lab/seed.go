@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,7 +20,7 @@ type seedFile struct {
 
 // seed lays out what makes the image this node: name, address, keys, the
 // services of its role.
-func (n *Node) seed(ctx context.Context, keys *keyring) error {
+func (n *Node) seed(keys *keyring) error {
 	files := map[string]seedFile{
 		"etc/hostname":                         {data: n.Name + "\n", mode: 0o644},
 		"etc/hosts":                            {data: n.hosts(), mode: 0o644},

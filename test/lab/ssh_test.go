@@ -35,7 +35,7 @@ func TestLoginAndFaults(t *testing.T) {
 		_, err := dial(l, n, "ops", keyAuth(t, l))
 		require.ErrorContains(t, err, "host key mismatch")
 		require.NoError(t, n.Mend(t.Context(), lab.HostKeyChanged))
-		login(t, l, n, keyAuth(t, l)).Close()
+		require.NoError(t, login(t, l, n, keyAuth(t, l)).Close())
 	})
 	t.Run("sudo that wants a password", func(t *testing.T) {
 		require.NoError(t, n.Break(t.Context(), lab.SudoPassword))
@@ -86,7 +86,7 @@ func login(t *testing.T, l *lab.Lab, n *lab.Node, auth ssh.AuthMethod) *ssh.Clie
 // remote runs a command and closes the connection.
 func remote(t *testing.T, client *ssh.Client, command string) string {
 	t.Helper()
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	session, err := client.NewSession()
 	require.NoError(t, err)
 	out, err := session.Output(command)

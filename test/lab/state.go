@@ -74,6 +74,17 @@ func loadState(name string) (state, error) {
 	return s, nil
 }
 
+// List names the labs of this machine, also those that never came up
+// completely.
+func List() ([]string, error) {
+	paths, err := filepath.Glob(statePath("*"))
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i] = filepath.Base(filepath.Dir(path))
+	}
+	return names, err
+}
+
 func (s *state) save() error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -118,12 +129,15 @@ func reserve(ctx context.Context, o Options) (state, error) {
 
 func freeSubnet() (netip.Prefix, error) {
 	var used []netip.Prefix
-	states, err := filepath.Glob(statePath("*"))
+	names, err := List()
 	if err != nil {
 		return netip.Prefix{}, err
 	}
-	for _, path := range states {
-		s, err := loadState(filepath.Base(filepath.Dir(path)))
+	for _, name := range names {
+		s, err := loadState(name)
+		if errors.Is(err, ErrNotUp) { // it went down just now
+			continue
+		}
 		if err != nil {
 			return netip.Prefix{}, err
 		}

@@ -147,12 +147,16 @@ func (l *Lab) bootAll(ctx context.Context, keys *keyring) error {
 	if err := makeBridge(ctx, &l.state); err != nil {
 		return err
 	}
-	return each(ctx, l.Nodes(), func(ctx context.Context, n *Node) error {
-		if err := n.seed(ctx, keys); err != nil {
+	err := each(ctx, l.Nodes(), func(ctx context.Context, n *Node) error {
+		if err := n.seed(keys); err != nil {
 			return err
 		}
 		return n.boot(ctx)
 	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, l.Nodes(), func(ctx context.Context, n *Node) error { return n.meet(ctx) })
 }
 
 // Down removes everything the lab of that name made, complete or not. A lab

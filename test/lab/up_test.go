@@ -80,7 +80,7 @@ func TestResetIsPristineAndQuick(t *testing.T) {
 	out, err := n.Script(t.Context(), "ls /root; cat /etc/machine-id /etc/resolv.conf; test -s /etc/ssh/sshd_config")
 	require.NoError(t, err)
 	require.Equal(t, id+"nameserver "+resolver(t, l)+"\n", out)
-	login(t, l, n, keyAuth(t, l)).Close() // with the pinned host key again
+	require.NoError(t, login(t, l, n, keyAuth(t, l)).Close()) // with the pinned host key again
 }
 
 func TestTwoLabsSideBySide(t *testing.T) {
@@ -89,7 +89,7 @@ func TestTwoLabsSideBySide(t *testing.T) {
 	require.NotEqual(t, a.Describe().Subnet, b.Describe().Subnet)
 	require.NoError(t, a.Down(t.Context()))
 	require.Equal(t, []string{"dns", "west-1"}, b.Status().Running)
-	login(t, b, node(t, b, "west-1"), keyAuth(t, b)).Close()
+	require.NoError(t, login(t, b, node(t, b, "west-1"), keyAuth(t, b)).Close())
 }
 
 // TestNodesReachNothingOutside takes one of this machine's other networks and

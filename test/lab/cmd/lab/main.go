@@ -39,25 +39,29 @@ func rootCommand() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	name := cmd.PersistentFlags().String("name", lab.DefaultName, "name of the lab; several run side by side")
-	cmd.AddCommand(upCommand(name), downCommand(name), resetCommand(name), statusCommand(name), execCommand(name),
+	cmd.AddCommand(upCommand(name), downCommand(name), resetCommand(name), statusCommand(name), listCommand(), execCommand(name),
 		powerCommand(name), faultCommand(name))
 	return cmd
 }
 
 func upCommand(name *string) *cobra.Command {
 	var nodes, workers int
+	var clusters []string
 	o := lab.Options{Log: os.Stderr}
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring the lab up, or finish and repair it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Name = *name
-			o.Clusters = []lab.ClusterPlan{{Name: "west", ControlPlanes: nodes, Workers: workers}}
+			for _, cluster := range clusters {
+				o.Clusters = append(o.Clusters, lab.ClusterPlan{Name: cluster, ControlPlanes: nodes, Workers: workers})
+			}
 			_, err := lab.Up(cmd.Context(), o)
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&nodes, "nodes", 3, "control planes: 1 or 3")
-	cmd.Flags().IntVar(&workers, "workers", 0, "worker nodes")
+	cmd.Flags().IntVar(&nodes, "nodes", 3, "control planes of each cluster: 1 or 3")
+	cmd.Flags().IntVar(&workers, "workers", 0, "worker nodes of each cluster")
+	cmd.Flags().StringSliceVar(&clusters, "clusters", []string{"west"}, "clusters, each with its own nodes and VIP")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory for site.yaml, keys and certificates (default below /var/lib/acpflow/labs)")
 	return cmd
 }

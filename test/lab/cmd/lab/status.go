@@ -46,6 +46,19 @@ func statusCommand(name *string) *cobra.Command {
 	return cmd
 }
 
+func listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the labs of this machine, complete or not", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			names, err := lab.List()
+			for _, name := range names {
+				fmt.Fprintln(cmd.OutOrStdout(), name)
+			}
+			return err
+		},
+	}
+}
+
 func execCommand(name *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "exec NODE -- COMMAND [ARG…]", Short: "Run a command on a node as root, without SSH",
