@@ -130,7 +130,7 @@ func publish(dir string, fill func(tmp string) error) (string, error) {
 	if err != nil {
 		return "", fault.New(fault.Internal, "create directory", filepath.Dir(dir), "", err)
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	if err := fill(tmp); err != nil {
 		return "", err
 	}

@@ -109,7 +109,7 @@ func write(o Options, sets []string, programs map[string][]byte) (Package, error
 	if err != nil {
 		return Package{}, err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	defer f.Close()
 	sum, old := sha256.New(), md5.New() //nolint:gosec // see above
 	out := bufio.NewWriterSize(f, 1<<20)

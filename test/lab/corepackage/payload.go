@@ -49,7 +49,7 @@ func compile(ctx context.Context, architectures []string, log io.Writer) (map[st
 	if err != nil {
 		return nil, fault.New(fault.Internal, "create directory", os.TempDir(), "", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	out := map[string][]byte{}
 	for _, arch := range architectures {
 		fmt.Fprintf(log, "core package: building the installer for %s\n", arch)

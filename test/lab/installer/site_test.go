@@ -28,9 +28,9 @@ type data struct {
 	site    *site.Site
 	cluster *site.Cluster
 	first   *lab.Node
-	folder  string // of the extracted package on the first node
 }
 
+// folder of the extracted package on the first node (GEN-06).
 const folder = "/root/cpaas-install"
 
 func bringUp(t *testing.T, name string, controlPlanes int) *data {

@@ -44,7 +44,6 @@ func newPs(store Store) *cobra.Command {
 			return err
 		}
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
-		defer out.Flush()
 		if !quiet {
 			fmt.Fprintln(out, "CONTAINER\tCREATED\tSTATE\tNAME\tATTEMPT\tPOD")
 		}
@@ -66,7 +65,7 @@ func newPs(store Store) *cobra.Command {
 			}
 			fmt.Fprintf(out, "%s\t%s ago\t%s\t%s\t%d\t%s\n", id, time.Since(c.Created).Round(time.Second), state, c.Name, c.Attempt, c.Pod)
 		}
-		return nil
+		return out.Flush()
 	}
 	return cmd
 }

@@ -93,7 +93,7 @@ func RunConsole(ctx context.Context, c ConsoleConfig) error {
 		err = nil
 	}
 	for _, s := range servers {
-		s.Close()
+		_ = s.Close()
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func (i *Install) startEtcd(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return await(ctx, phaseLimit, "wait for etcd", func(ctx context.Context) error {
+		return await(ctx, "wait for etcd", func(ctx context.Context) error {
 			var health struct {
 				Health string `json:"health"`
 			}
@@ -68,7 +68,7 @@ func (i *Install) startControlPlane(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return await(ctx, phaseLimit, "wait for kube-apiserver", func(ctx context.Context) error { return client.Healthy(ctx, "/readyz") })
+		return await(ctx, "wait for kube-apiserver", func(ctx context.Context) error { return client.Healthy(ctx, "/readyz") })
 	}); err != nil {
 		return err
 	}
@@ -103,12 +103,12 @@ func (i *Install) joinNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := await(ctx, phaseLimit, "wait for the cluster address "+i.clusterServer(), func(ctx context.Context) error {
+	if err := await(ctx, "wait for the cluster address "+i.clusterServer(), func(ctx context.Context) error {
 		return endpoint.Healthy(ctx, "/readyz")
 	}); err != nil {
 		return err
 	}
-	return await(ctx, phaseLimit, "wait for the nodes", i.nodesReady)
+	return await(ctx, "wait for the nodes", i.nodesReady)
 }
 
 // connect opens the API of the first control plane, where the installer runs,

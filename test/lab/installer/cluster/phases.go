@@ -34,10 +34,10 @@ func (i *Install) Phases() []Phase {
 // Close ends the logins.
 func (i *Install) Close() { i.fleet.Close() }
 
-// await tries until it succeeds; the last error says what was missing. It
-// returns early only with ctx, so that a phase has its own limit.
-func await(ctx context.Context, limit time.Duration, what string, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
+// await tries until it succeeds or phaseLimit is over; the last error says
+// what was missing.
+func await(ctx context.Context, what string, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, phaseLimit, fmt.Errorf("not within %s", phaseLimit))
 	defer cancel()
 	for {
 		err := try(ctx)

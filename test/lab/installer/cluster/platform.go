@@ -38,7 +38,7 @@ func (i *Install) apply(objects func(platform.Values) []kubeapi.Object) func(con
 		if err := i.applyAll(ctx, objects(i.values())); err != nil {
 			return err
 		}
-		return await(ctx, phaseLimit, "wait for the Deployments", func(ctx context.Context) error {
+		return await(ctx, "wait for the Deployments", func(ctx context.Context) error {
 			return platform.DeploymentsReady(ctx, i.api)
 		})
 	}
@@ -48,7 +48,7 @@ func (i *Install) applyAll(ctx context.Context, objects []kubeapi.Object) error 
 	for _, o := range objects {
 		// A kind that was defined a moment ago is not served yet, and a
 		// namespace's service account comes a little later.
-		if err := await(ctx, phaseLimit, "create "+platform.Describe(o), func(ctx context.Context) error {
+		if err := await(ctx, "create "+platform.Describe(o), func(ctx context.Context) error {
 			err := i.api.Apply(ctx, o)
 			if kubeapi.IsCode(err, http.StatusUnprocessableEntity) || kubeapi.IsCode(err, http.StatusBadRequest) {
 				return fmt.Errorf("the API refuses it: %w", err)
@@ -97,7 +97,7 @@ func (i *Install) publish(ctx context.Context) error {
 		return err
 	}
 	for _, m := range i.fleet.Masters() {
-		if err := await(ctx, phaseLimit, "wait for the console of "+m.IP, func(ctx context.Context) error {
+		if err := await(ctx, "wait for the console of "+m.IP, func(ctx context.Context) error {
 			return platform.ConsoleAnswers(ctx, m.IP, c.Console.GlobalHost, c.Console.HTTPSPort, cert.Cert)
 		}); err != nil {
 			return err

@@ -61,12 +61,11 @@ func newPs() *cobra.Command {
 			return nil
 		}
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
-		defer out.Flush()
 		fmt.Fprintln(out, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tPORTS\tNAMES")
 		for _, r := range rows {
 			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Image, r.Command, r.CreatedAt, r.Status, r.Ports, r.Names)
 		}
-		return nil
+		return out.Flush()
 	}
 	return cmd
 }

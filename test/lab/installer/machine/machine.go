@@ -51,7 +51,7 @@ func Connect(ctx context.Context, m config.Machine) (*Machine, error) {
 	out := &Machine{Machine: m}
 	for name, method := range methods {
 		if out.client != nil {
-			out.client.Close()
+			_ = out.client.Close()
 		}
 		if out.client, err = login(ctx, m, method); err != nil {
 			return nil, fmt.Errorf("%s: login of %s with the %s failed: %w", m.IP, m.Username, name, err)
@@ -116,8 +116,8 @@ func (m *Machine) Run(ctx context.Context, script string, stdin io.Reader) (stri
 	if err != nil {
 		return "", err
 	}
-	defer session.Close()
-	stop := context.AfterFunc(ctx, func() { session.Close() })
+	defer func() { _ = session.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = session.Close() })
 	defer stop()
 	var stdout, stderr bytes.Buffer
 	session.Stdin, session.Stdout, session.Stderr = stdin, &stdout, &stderr
@@ -134,7 +134,7 @@ func (m *Machine) Run(ctx context.Context, script string, stdin io.Reader) (stri
 // Close ends the login.
 func (m *Machine) Close() {
 	if m.client != nil {
-		m.client.Close()
+		_ = m.client.Close()
 	}
 }
 

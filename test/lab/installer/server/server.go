@@ -131,7 +131,7 @@ func (s *Server) Serve(ctx context.Context, address string) (finished bool, err 
 	server := &http.Server{Addr: address, Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	select {
 	case err := <-failed:
 		return false, err
