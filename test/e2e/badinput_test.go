@@ -48,7 +48,7 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 			s.Package.Path = corruptCopy(t, s.Package.Path)
 		}},
 		{name: "wrongarch", step: "execute.01-inspect-package", want: []string{"arm64", "x86_64", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
-			s.Package = packageFor(t, corepackage.ARM64)
+			s.Package = packageFor(t, corepackage.ARM64, 8)
 		}},
 	}
 	for _, c := range cases {
@@ -151,10 +151,10 @@ func corruptCopy(t *testing.T, path string) string {
 	return bad
 }
 
-func packageFor(t *testing.T, architecture corepackage.Architecture) site.Package {
+func packageFor(t *testing.T, architecture corepackage.Architecture, payloadMB int) site.Package {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "core-"+string(architecture)+".tar")
-	built, err := corepackage.Build(t.Context(), corepackage.Options{Path: path, Architecture: architecture, PayloadMB: 8})
+	built, err := corepackage.Build(t.Context(), corepackage.Options{Path: path, Architecture: architecture, PayloadMB: payloadMB})
 	require.NoError(t, err)
 	return site.Package{Path: path, Checksum: "sha256:" + built.SHA256, Architecture: string(architecture), Directory: site.DefaultDirectory}
 }
