@@ -87,7 +87,7 @@ lint: $(GOLANGCI) ## formatting, vet and golangci-lint (MODULES=. for the root m
 	@for m in $(MODULES); do echo "lint: $$m"; (cd $$m && go vet ./... && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
 
 determinism: $(WORKFLOWCHECK) ## workflow code does nothing that a replay could not repeat
-	go vet -vettool=$(WORKFLOWCHECK) ./workflows/... ./worker/...
+	$(WORKFLOWCHECK) -config workflows/workflowcheck.config.yaml ./workflows/... ./worker/...
 
 fmt: $(GOLANGCI) ## format all Go code
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
