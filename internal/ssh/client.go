@@ -13,7 +13,7 @@ import (
 // How a dead connection is noticed: a node that lost its power says nothing.
 const (
 	keepAliveEvery   = 15 * time.Second
-	keepAliveTimeout = 20 * time.Second // a full send queue on a slow line delays the answer
+	keepAliveTimeout = 20 * time.Second
 )
 
 // Client is one SSH connection. It is safe for concurrent use.
@@ -66,7 +66,8 @@ func (c *Client) keepAlive() {
 		case <-ticker.C:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), keepAliveTimeout)
-		if c.ping(ctx) != nil {
+		// On a slow line the question may wait behind megabytes; anything heard will do.
+		if c.ping(ctx) != nil && c.wire.silence() > keepAliveTimeout {
 			_ = c.Close() // it is dead already; Close only tells the waiters
 		}
 		cancel()

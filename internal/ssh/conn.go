@@ -24,7 +24,8 @@ const quickReads = 16
 type wire struct {
 	net.Conn
 	quick   atomic.Int32
-	control func() // sets TCP_QUICKACK; nil when the connection isn't TCP
+	heard   atomic.Int64 // when something was read last, Unix nanoseconds
+	control func()       // sets TCP_QUICKACK; nil when the connection isn't TCP
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -52,8 +53,15 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.quick.Add(-1)
 		w.control()
 	}
-	return w.Conn.Read(p)
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.heard.Store(time.Now().UnixNano())
+	}
+	return n, err
 }
+
+// silence is how long nothing was read.
+func (w *wire) silence() time.Duration { return time.Since(time.Unix(0, w.heard.Load())) }
 
 // Write implements net.Conn; it blocks while writeAhead bytes are waiting.
 func (w *wire) Write(p []byte) (int, error) {

@@ -17,14 +17,14 @@ import (
 //	attempt    a word only the current attempt knows
 //	verified   SHA-256 of NAME, and the size, inode and times it was seen with
 //	owner      who uploaded NAME
-const prelude = `set -u; umask 077
+const prelude = `set -uo pipefail; umask 077
 dir=%s; dst=%s; side=%s; links=%s
 facts() { stat -c "%%s %%i %%y %%z" "$1"; }
-if command -v openssl >/dev/null && openssl dgst -sha256 -r </dev/null >/dev/null 2>&1
-then digest() { openssl dgst -sha256 -r; }
-else digest() { sha256sum; }
-fi
-hash() { digest | cut -d" " -f1; }
+# openssl uses the CPU's SHA instructions, sha256sum often does not: 5 times faster.
+hash() {
+  if command -v openssl >/dev/null && openssl dgst -sha256 -r </dev/null >/dev/null 2>&1
+  then openssl dgst -sha256 -r; else sha256sum; fi | cut -d" " -f1
+}
 fail() { echo "$*" >&2; exit 1; }
 # evict kills what holds one of our files: an earlier attempt whose worker is
 # dead or cut off. Our own process group has the file open too.
@@ -117,7 +117,6 @@ done
 // SHA-256 of them all.
 const hasher = `
 cd "$side" || exit 1
-set -o pipefail
 while read -r off len; do
   dd if=part bs=1M skip="$off" count="$len" iflag=skip_bytes,count_bytes status=none || exit 1
 done | hash

@@ -192,32 +192,27 @@ func TestDiskFillsUpOnTheWay(t *testing.T) {
 }
 
 func TestLaterAttemptTakesOver(t *testing.T) {
-	b := newBench(t, 192*mib)
-	slow, err := sshtest.NewProxy(b.server.Addr, 40*time.Millisecond) // keeps the first one busy for a while
-	require.NoError(t, err)
-	defer slow.Close()
-	target := b.server.Target()
-	target.Address = slow.Addr
-	first, err := ssh.Dial(t.Context(), target)
-	require.NoError(t, err)
-	defer func() { _ = first.Close() }() // may have ended
+	b := newBench(t, 192*mib) // 6 s on the slow line, more than the later attempt waits
+	straight := b.proxy
+	b.slow()
+	first := b.dial()
 	errs := make(chan error, 1)
+	spec := b.spec
 	go func() {
-		_, err := upload.File(t.Context(), first, b.spec, nil)
+		_, err := upload.File(t.Context(), first, spec, nil)
 		errs <- err
 	}()
-	require.Eventually(t, func() bool { return slow.ToServer.Load() > 8*mib }, 20*time.Second, time.Millisecond)
-	_, _, err = b.upload()
+	require.Eventually(t, func() bool { return b.proxy.ToServer.Load() > 4*mib }, 20*time.Second, time.Millisecond)
+	b.proxy, b.spec.Channels = straight, 4
+	_, _, err := b.upload()
 	require.NoError(t, err)
 	b.arrived()
-	if err := <-errs; err != nil { // it may have been quick enough to end in the 3 s of grace
-		b.fails(err, fault.Conflict, "taken over")
-	}
+	b.fails(<-errs, fault.Conflict, "taken over")
 }
 
 func TestFrozenEarlierAttemptIsEvicted(t *testing.T) {
 	b := newBench(t, 64*mib)
-	b.spec.Stall = time.Minute
+	b.slow()
 	errs := make(chan error, 1)
 	c := b.dial()
 	go func() {
@@ -229,6 +224,15 @@ func TestFrozenEarlierAttemptIsEvicted(t *testing.T) {
 	require.NoError(t, err)
 	b.arrived()
 	b.fails(<-errs, fault.Conflict, "taken over")
+}
+
+// slow puts a long line before the node, so that a test can act in mid-upload.
+func (b *bench) slow() {
+	b.t.Helper()
+	p, err := sshtest.NewProxy(b.server.Addr, 30*time.Millisecond)
+	require.NoError(b.t, err)
+	b.t.Cleanup(p.Close)
+	b.proxy, b.spec.Channels = p, 1
 }
 
 // freeze stops the processes on the node that hold the upload's lock files.
@@ -253,6 +257,7 @@ func (b *bench) freeze() {
 
 func TestStall(t *testing.T) {
 	b := newBench(t, 64*mib)
+	b.slow()
 	b.spec.Stall = time.Second
 	errs := make(chan error, 1)
 	c := b.dial()
