@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -78,15 +79,15 @@ func (a *Cluster) InstallProductDocs(ctx context.Context, in ClusterInput) (Evid
 		}
 		state, err := client.EnsurePlugin(ctx, kube.ProductDocs)
 		client.Close()
-		if err != nil {
+		if err != nil && !fault.Is(err, fault.Conflict) { // while the platform renames the object there are two for a moment
 			return Evidence{}, err
 		}
-		if state.Running() {
+		if err == nil && state.Running() {
 			return Evidence{Summary: fmt.Sprintf("%s %s is installed", kube.ProductDocs, state.Version), Host: in.Cluster}, nil
 		}
 		if time.Now().After(end) {
 			return Evidence{}, fault.New(fault.Stalled, "install "+kube.ProductDocs, "cluster "+in.Cluster, "look at its ModuleInfo and AppReleases, then retry",
-				fmt.Errorf("phase %q %s", state.Phase, state.Message))
+				errors.Join(err, fmt.Errorf("phase %q %s", state.Phase, state.Message)))
 		}
 		report(ctx, Progress{Text: kube.ProductDocs + ": " + state.Phase})
 		if err := pause(ctx, settlePoll); err != nil {

@@ -119,10 +119,16 @@ func (r *rig) orders(t *testing.T, node string, f faults.Faults) {
 	require.NoError(t, r.node(t, node).WriteFile(t.Context(), faults.Path, body, "0644"))
 }
 
-// install starts the runbook as the CLI does and returns the workflow id.
+// install starts an install as a pipeline does and returns the workflow id.
 func (r *rig) install(t *testing.T, site string) string {
 	t.Helper()
-	out, errs, code, err := harness.CLI(t.Context(), r.server, "install", "--site", site, "--change", "CHG-7", "--requested-by", "e2e", "-o", "json")
+	return r.start(t, "install", site)
+}
+
+// start starts the runbook behind a CLI verb.
+func (r *rig) start(t *testing.T, verb, site string) string {
+	t.Helper()
+	out, errs, code, err := harness.CLI(t.Context(), r.server, verb, "--site", site, "--change", "CHG-7", "--requested-by", "e2e", "-o", "json")
 	require.NoError(t, err)
 	require.Zero(t, code, errs)
 	var started struct {
