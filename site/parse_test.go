@@ -126,8 +126,8 @@ func TestParseAppliesDefaults(t *testing.T) {
 
 // FuzzParse wants no panic, and of every accepted document a report.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(Example()))
-	f.Add([]byte(ExampleDR()))
+	f.Add(Example())
+	f.Add(ExampleDR())
 	for _, s := range []string{"name: a\n---\n", "a: &x [*x]", "? - a\n: b", "clusters: [{nodes: [{}]}]", "platform: {httpsPort: 0x1bb, certificate: {}}", "waivers:\n- expires: 0001-01-01"} {
 		f.Add([]byte(s))
 	}

@@ -25,8 +25,9 @@ func (c Config) Redacted() []byte { return encode(c.doc.masked()) }
 // the vendor's interface is not known there.
 func (c Config) Unverified() []string { return slices.Clone(c.unverified) }
 
-// String and MarshalJSON hide the secrets.
+// String hides the secrets.
 func (c Config) String() string               { return string(c.Redacted()) }
+// MarshalJSON hides the secrets.
 func (c Config) MarshalJSON() ([]byte, error) { return bytes.TrimSpace(c.Redacted()), nil }
 
 // Format hides the secrets from every fmt verb.

@@ -31,9 +31,13 @@ func (v Value) Reveal() []byte { return v.b }
 // Empty reports whether there is no secret.
 func (v Value) Empty() bool { return len(v.b) == 0 }
 
-// String, GoString and MarshalJSON hide the value.
-func (v Value) String() string               { return Mask }
-func (v Value) GoString() string             { return Mask }
+// String hides the value.
+func (v Value) String() string { return Mask }
+
+// GoString hides the value.
+func (v Value) GoString() string { return Mask }
+
+// MarshalJSON hides the value.
 func (v Value) MarshalJSON() ([]byte, error) { return []byte(`"` + Mask + `"`), nil }
 
 // Format hides the value from every fmt verb.
