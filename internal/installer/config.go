@@ -26,7 +26,8 @@ func (c Config) Redacted() []byte { return encode(c.doc.masked()) }
 func (c Config) Unverified() []string { return slices.Clone(c.unverified) }
 
 // String hides the secrets.
-func (c Config) String() string               { return string(c.Redacted()) }
+func (c Config) String() string { return string(c.Redacted()) }
+
 // MarshalJSON hides the secrets.
 func (c Config) MarshalJSON() ([]byte, error) { return bytes.TrimSpace(c.Redacted()), nil }
 
