@@ -1,5 +1,5 @@
-// Command bench measures uploads beside scp on this machine and says whether
-// the goals are met. Everything that is compared runs in the same minutes, in
+// Command bench measures uploads beside scp, and what an install costs beyond
+// installer and nodes, and says whether the goals are met. Everything that is compared runs in the same minutes, in
 // random order, between the same sshd and tmpfs: only ratios count.
 package main
 
@@ -31,7 +31,7 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.report, "o", "", "also write the report to this JSON `file`")
-	flag.StringVar(&o.goals, "goals", "U1,U2,U3,U4,U5,U6", "which goals to measure")
+	flag.StringVar(&o.goals, "goals", "U1,U2,U3,U4,U5,U6,I1", "which goals to measure; I1 needs root for the lab")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each case")
 	size := flag.Int64("size", 1024, "size of the file on loopback, `MiB`")
 	wan := flag.Int64("wan-size", 256, "size of the file through the delay proxy, `MiB`")
@@ -72,6 +72,11 @@ func run(ctx context.Context, o options) (met bool, err error) {
 		}
 		if err := c.run(ctx, rep); err != nil {
 			return false, fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	if slices.Contains(wanted, "I1") {
+		if err := overhead(ctx, min(3, o.runs), rep); err != nil {
+			return false, fmt.Errorf("install overhead: %w", err)
 		}
 	}
 	if o.report != "" {

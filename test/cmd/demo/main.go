@@ -61,8 +61,8 @@ func run(ctx context.Context, keep bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	sites, err := siteStore(dir, l)
-	if err != nil {
+	sites := filepath.Join(dir, "sites")
+	if err := l.SiteStore(sites); err != nil {
 		return err
 	}
 	worker, err := harness.StartWorker(ctx, server, harness.WorkerOptions{Sites: sites, Dir: dir})
@@ -85,19 +85,6 @@ func run(ctx context.Context, keep bool) (err error) {
 		wait(ctx)
 	}
 	return nil
-}
-
-// siteStore is a folder that holds the lab's site document under its name.
-func siteStore(dir string, l *lab.Lab) (string, error) {
-	sites := filepath.Join(dir, "sites")
-	if err := os.MkdirAll(sites, 0o700); err != nil {
-		return "", err
-	}
-	doc, err := os.ReadFile(filepath.Join(l.Dir(), lab.FileSite))
-	if err != nil {
-		return "", err
-	}
-	return sites, os.WriteFile(filepath.Join(sites, name+".yaml"), doc, 0o600)
 }
 
 // acpflow runs the CLI with this terminal.
