@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
 
 # Slow builds and tools live here; the keys in their names make them safe to share.
 CACHE := $(or $(ACPFLOW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/acpflow)
@@ -21,6 +22,8 @@ GOVULNCHECK := $(CACHE)/govulncheck-$(GOVULNCHECK_VERSION)
 # Go's test cache does not see files of another module: what reads them runs anew.
 # Flags for every go test, for example: make test-unit TESTFLAGS='-v -run TestBuild'
 TESTFLAGS :=
+# Flags of the measuring program, for example: make bench BENCHFLAGS='-runs 3 -goals U1,U2'
+BENCHFLAGS :=
 
 .PHONY: help
 help: ## list the targets
@@ -82,7 +85,7 @@ test-e2e: ## acpflow on the lab, worker and Temporal killed on the way, and in a
 
 .PHONY: bench
 bench: deps ## compare uploads with scp, and measure the install's own overhead
-	cd test && go test -timeout 60m -run '^$$' -bench . $(TESTFLAGS) ./bench/...
+	@cd test && go run ./bench $(BENCHFLAGS)
 
 .PHONY: lint determinism fmt tidy-check vulncheck
 lint: $(GOLANGCI) ## formatting, vet and golangci-lint (LINTED=. for the root module alone)
