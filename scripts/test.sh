@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Runs every check of this repository in the order in which they say most for
-# the time they take. The slow builds go on beside the static checks.
+# Runs every check of this repository, in the order in which they say most for
+# the time they take, and goes on after a failed one: one run tells all. The slow
+# builds go on beside the static checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-begin=$SECONDS
-step() { printf '\n=== [%02d:%02d] %s\n' $(((SECONDS - begin) / 60)) $(((SECONDS - begin) % 60)) "$1"; }
+failed=()
+heading() { printf '\n=== [%02d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$1"; }
+check() { # what, command…
+	heading "$1"
+	"${@:2}" || failed+=("$1")
+}
 
 builds=
 end() {
@@ -19,45 +24,32 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-step 'packages'
+heading 'Debian packages'
 make packages
-
-step 'slow builds: Kubernetes and Temporal, in the background'
+heading 'slow builds: Kubernetes and Temporal, in the background'
 set -m # a process group of its own, so that it can be ended as a whole
 nice make deps &
 builds=$!
 set +m
 
-step 'go.mod and go.sum'
-make tidy-check
+check 'go.mod and go.sum' make tidy-check
+check 'lint' make lint LINTED='. test'
+check 'determinism of the workflows' make determinism
+check 'unit and replay tests, with the race detector' make test-unit
+check 'known vulnerabilities' make vulncheck
 
-step 'lint'
-make lint LINTED='. test'
-make determinism
-
-step 'unit and replay tests, with the race detector'
-make test-unit
-
-step 'known vulnerabilities'
-make vulncheck
-
-step 'waiting for the slow builds'
+heading 'waiting for the slow builds'
 wait "$builds"
 builds=
 
-step 'lint of the embedded Temporal server'
-make lint LINTED=deploy/devserver
+check 'lint of the embedded Temporal server' make lint LINTED=deploy/devserver
+check 'compose file, test tools and stand-ins' make test-tools
+check 'embedded Temporal server' make test-devserver
+check 'lab' make test-lab
+check 'end to end, and in a browser' make test-e2e
 
-step 'compose files and test tools'
-make test-tools
-
-step 'embedded Temporal server'
-make test-devserver
-
-step 'lab'
-make test-lab
-
-step 'end to end, and in a browser'
-make test-e2e
-
-step "all passed in $(((SECONDS - begin) / 60)) minutes"
+heading "finished in $((SECONDS / 60)) minutes"
+if ((${#failed[@]})); then
+	printf 'FAILED: %s\n' "${failed[@]}"
+	exit 1
+fi
