@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
+	"time"
 
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/secret"
@@ -18,29 +17,17 @@ var noSpace = regexp.MustCompile(`(?i)no space left on device|disk quota exceede
 // DiskFull reports whether a tool's output says that a file system is full.
 func DiskFull(output string) bool { return noSpace.MatchString(output) }
 
-// startFailed explains an exec request that failed.
-func (e *exec) startFailed(err error) error {
-	if e.client.ended() {
-		return e.client.lost(e.cmd, err)
-	}
-	return e.client.refused(e.cmd, err)
-}
-
 // judge turns the end of a command into its error.
 func (e *exec) judge() error {
 	if e.out.ended {
 		e.exitCode = e.out.exitCode
 		return e.exitError()
 	}
-	err := <-e.exited
-	e.exited <- err // release waits for it too
-	var status *ssh.ExitError
-	if err != nil && !errors.As(err, &status) {
-		return e.client.lost(e.cmd, err) // no status: the connection ended first
+	<-e.session.ended // the outputs have ended, so this follows at once
+	if e.session.code < 0 && e.client.endedSoon() {
+		return e.client.lost(e.cmd, errors.New("it ended before the command"))
 	}
-	if status != nil {
-		e.exitCode = status.ExitStatus()
-	}
+	e.exitCode = e.session.code
 	if e.out.began {
 		// The loader itself died, so the script did not run to its end.
 		if e.exitCode == 0 {
@@ -84,6 +71,19 @@ func quote(output string) string {
 		output = "…" + strings.ToValidUTF8(output[over:], "")
 	}
 	return secret.Redact(output)
+}
+
+// endedSoon tells a closed connection from a closed channel: the first closes
+// its channels a moment before it counts as ended.
+func (c *Client) endedSoon() bool {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-c.dead:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 func (c *Client) ended() bool {

@@ -48,12 +48,12 @@ func (c *Client) interrupted(cmd Command, cause error) error {
 }
 
 // session opens a channel for a command, waiting for a free one if need be.
-func (c *Client) session(ctx context.Context, cmd Command) (*ssh.Session, error) {
+func (c *Client) session(ctx context.Context, cmd Command) (*session, error) {
 	type opened struct {
-		session *ssh.Session
+		session *session
 		err     error
 	}
-	for {
+	for lonely := 0; ; {
 		if err := c.slots.take(ctx, c.dead); err != nil {
 			if ctx.Err() != nil {
 				return nil, c.interrupted(cmd, err)
@@ -63,7 +63,7 @@ func (c *Client) session(ctx context.Context, cmd Command) (*ssh.Session, error)
 		c.wire.nudge()
 		answer := make(chan opened, 1)
 		go func() {
-			s, err := c.conn.NewSession()
+			s, err := openSession(c.conn)
 			answer <- opened{s, err}
 		}()
 		select {
@@ -71,7 +71,7 @@ func (c *Client) session(ctx context.Context, cmd Command) (*ssh.Session, error)
 			if o.err == nil {
 				return o.session, nil
 			}
-			if err := c.openFailed(cmd, o.err); err != nil {
+			if err := c.openFailed(ctx, cmd, o.err, &lonely); err != nil {
 				return nil, err
 			}
 		case <-ctx.Done():
@@ -87,34 +87,37 @@ func (c *Client) session(ctx context.Context, cmd Command) (*ssh.Session, error)
 }
 
 // openFailed gives the slot back and says whether to give up: a server with a
-// small MaxSessions refuses while other sessions run.
-func (c *Client) openFailed(cmd Command, err error) error {
+// small MaxSessions refuses while other sessions run, or have just ended. A
+// server that refuses again and again though nothing runs grants none at all.
+func (c *Client) openFailed(ctx context.Context, cmd Command, err error, lonely *int) error {
 	var refused *ssh.OpenChannelError
 	if !errors.As(err, &refused) {
 		c.slots.give()
 		return c.lost(cmd, err)
 	}
-	if c.slots.shrink() {
-		return nil
+	if c.slots.refused(ctx, 200*time.Millisecond) == 0 {
+		*lonely++
 	}
-	return c.refused(cmd, fmt.Errorf("sshd opens no session: %w", err))
+	if *lonely >= 5 {
+		return c.refused(cmd, fmt.Errorf("sshd opens no session: %w", err))
+	}
+	return nil
 }
 
 // exec is one running command.
 type exec struct {
 	client   *Client
 	cmd      Command
-	session  *ssh.Session
+	session  *session
 	mark     string
 	out, err *frame
 	stdout   Tail
 	stderr   Tail
 	exitCode int
-	exited   chan error // the session's own end
 }
 
-func newExec(c *Client, cmd Command, session *ssh.Session) *exec {
-	e := &exec{client: c, cmd: cmd, session: session, mark: newMark(), exited: make(chan error, 1)}
+func newExec(c *Client, cmd Command, session *session) *exec {
+	e := &exec{client: c, cmd: cmd, session: session, mark: newMark()}
 	e.stdout.Limit, e.stderr.Limit = maxStdout, maxStderr
 	var stdout io.Writer = &e.stdout
 	if cmd.Stdout != nil {
@@ -127,22 +130,15 @@ func newExec(c *Client, cmd Command, session *ssh.Session) *exec {
 // run starts the command and follows it to its end.
 func (e *exec) run() error {
 	defer func() { go e.release() }()
-	stdin, err1 := e.session.StdinPipe()
-	stdout, err2 := e.session.StdoutPipe()
-	stderr, err3 := e.session.StderrPipe()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
+	if err := e.session.exec(e.cmd.line(e.client.target.User)); err != nil {
+		return e.client.lost(e.cmd, err)
 	}
-	if err := e.session.Start(e.cmd.line(e.client.target.User)); err != nil {
-		return e.startFailed(err)
-	}
-	go func() { e.exited <- e.session.Wait() }()
-	fed := make(chan error, 1)
-	go func() { fed <- e.feed(stdin) }()
-	errDone := make(chan error, 1)
-	go func() { errDone <- e.err.consume(stderr) }()
-	outDone := make(chan error, 1)
-	go func() { outDone <- e.out.consume(stdout) }()
+	fed, outDone, errDone := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	go func() { fed <- e.feed() }()
+	go func() { outDone <- e.out.consume(e.session) }()
+	go func() { errDone <- e.err.consume(e.session.Stderr()) }()
+	late := time.NewTimer(startTimeout)
+	defer late.Stop()
 
 	for outDone != nil || errDone != nil {
 		select {
@@ -158,6 +154,11 @@ func (e *exec) run() error {
 			}
 		case <-errDone: // stderr is kept in memory, which can't fail
 			errDone = nil
+		case <-late.C:
+			if e.out.groupNow() == 0 {
+				e.abort()
+				return e.client.refused(e.cmd, fmt.Errorf("the node did not start the script within %s", startTimeout))
+			}
 		}
 	}
 	return e.judge()
@@ -175,7 +176,7 @@ func (e *exec) release() {
 	timer := time.NewTimer(lingerTime)
 	defer timer.Stop()
 	select {
-	case <-e.exited:
+	case <-e.session.ended:
 	case <-timer.C:
 	}
 	_ = e.session.Close() // io.EOF when it has ended already
@@ -185,14 +186,14 @@ func (e *exec) release() {
 // feed sends the script and the command's stdin. It returns only errors of the
 // source, and then leaves stdin open: the node must not take what came so far
 // for all. The node's own end shows in the outputs.
-func (e *exec) feed(stdin io.WriteCloser) error {
-	_, err := io.WriteString(stdin, e.cmd.header(e.mark)+e.cmd.Script)
+func (e *exec) feed() error {
+	_, err := io.WriteString(e.session, e.cmd.header(e.mark)+e.cmd.Script)
 	if err == nil && e.cmd.Stdin != nil {
-		if err := pump(stdin, e.cmd.Stdin); err != nil {
+		if err := pump(e.session, e.cmd.Stdin); err != nil {
 			return err
 		}
 	}
-	_ = stdin.Close() // fails when the node closed first
+	_ = e.session.CloseWrite() // fails when the node closed first
 	return nil
 }
 
@@ -202,18 +203,18 @@ func pump(to io.Writer, from io.Reader) error {
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 {
-			if _, werr := to.Write(buf[:n]); werr != nil {
-				return nil
-			}
-		}
-		if errors.Is(err, io.EOF) {
+		if n > 0 && !sent(to, buf[:n]) || errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+func sent(to io.Writer, p []byte) bool {
+	_, err := to.Write(p)
+	return err == nil
 }
 
 // abort stops following and returns the process group, 0 when it never began.

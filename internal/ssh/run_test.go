@@ -158,3 +158,10 @@ func TestForcedCommandIsExplained(t *testing.T) {
 	require.Contains(t, err.Error(), "only backups here")
 	require.Contains(t, err.Error(), "ForceCommand")
 }
+
+func TestNoSessionsAreRefused(t *testing.T) {
+	c := sshtest.Start(t, "MaxSessions 0").Dial(t)
+	_, err := c.Run(t.Context(), ssh.Command{Script: "true"})
+	require.True(t, fault.Is(err, fault.Refused), "%v", err)
+	require.Contains(t, err.Error(), "MaxSessions")
+}

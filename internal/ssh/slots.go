@@ -3,14 +3,14 @@ package ssh
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // maxSessions is OpenSSH's default of MaxSessions: channels that run commands
 // at the same time on one connection.
 const maxSessions = 10
 
-// slots bounds the sessions of a connection. The bound shrinks when a server
-// turns out to allow fewer.
+// slots bounds the sessions of a connection.
 type slots struct {
 	mu    sync.Mutex
 	limit int
@@ -49,16 +49,21 @@ func (s *slots) give() {
 	s.free = make(chan struct{})
 }
 
-// shrink gives a slot back that the server refused, and reports whether
-// waiting for another session to end makes sense.
-func (s *slots) shrink() bool {
-	s.give()
+// refused gives back a slot that the server did not grant and waits a moment,
+// or until another session ends. It returns how many others are open.
+func (s *slots) refused(ctx context.Context, wait time.Duration) int {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.used > 0 {
-		s.limit = s.used
+	s.used-- // without a signal: nothing became free
+	others, free := s.used, s.free
+	s.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-free:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
-	return s.used > 0
+	return others
 }
 
 // busy is the number of open sessions.

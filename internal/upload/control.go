@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/acpflow/acpflow/internal/fault"
@@ -32,7 +33,7 @@ type controller struct {
 func (a *attempt) open(ctx context.Context) *controller {
 	a.token = rand.Text()
 	body := a.spec.script(control, a.info.Size(), a.token, ssh.Quote(a.spec.Owner),
-		fmt.Sprintf("%04o", a.spec.Mode.Perm()), !a.spec.Unverified)
+		fmt.Sprintf("%04o", a.spec.Mode.Perm()), !a.spec.Unverified, ssh.Quote(a.identity()))
 	stdin, to := io.Pipe()
 	answers, stdout := io.Pipe()
 	c := &controller{client: a.client, spec: a.spec, op: "upload " + a.spec.Remote, to: to,
@@ -88,38 +89,25 @@ func (c *controller) say(format string, args ...any) error {
 	return nil
 }
 
-// have returns the digest of what the destination is, "" when it is certainly
-// something else. The node may have to read the whole file first.
-func (c *controller) have() (string, error) {
-	text, err := c.line()
-	if err != nil {
-		return "", err
-	}
-	var digest string
-	if _, err := fmt.Sscanf(text, "have %s", &digest); err != nil {
-		return "", c.confused("the node says %q", text)
-	}
-	if digest == "-" {
-		return "", nil
-	}
-	return digest, nil
-}
-
-// send announces the upload and learns what an earlier attempt left and
-// whether the rest has room.
-func (c *controller) send(a *attempt) error {
-	identity := a.spec.SHA256
-	if identity == "" {
-		identity = fmt.Sprintf("mtime:%d", a.info.ModTime().UnixNano())
-	}
-	if err := c.say("send %s size:%d step:%d", identity, a.info.Size(), a.spec.step()); err != nil {
-		return err
-	}
+// begin learns what the node has: same is called with the digest of a
+// destination of the right size (the node may have to read all of it first),
+// and its true ends the dialogue. Otherwise begin learns what an earlier
+// attempt left and whether the rest has room.
+func (c *controller) begin(a *attempt, same func(digest string) (bool, error)) (bool, error) {
 	room := int64(-1)
 	for {
 		text, err := c.line()
 		if err != nil {
-			return err
+			return false, err
+		}
+		if digest, ok := strings.CutPrefix(text, "have "); ok {
+			if equal, err := same(digest); err != nil || equal {
+				return equal, err
+			}
+			if err := c.say("send"); err != nil {
+				return false, err
+			}
+			continue
 		}
 		var off, size int64
 		if text == "ready" {
@@ -131,10 +119,10 @@ func (c *controller) send(a *attempt) error {
 		} // else a journal line that was cut short: that block is sent again
 	}
 	if need := a.info.Size(); room < need {
-		return fault.New(fault.DiskFull, c.op, c.client.Target(), "free or add disk space there, then retry",
+		return false, fault.New(fault.DiskFull, c.op, c.client.Target(), "free or add disk space there, then retry",
 			fmt.Errorf("%d bytes are free for it, it has %d", room, need))
 	}
-	return nil
+	return false, nil
 }
 
 // commit gives the part its name. digest may be empty: unverified.

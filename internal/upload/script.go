@@ -54,18 +54,17 @@ seize() {
 
 // control runs for the whole upload and holds the lock. Its dialogue:
 //
-//	> have SHA|-          what the destination is, when it has the right size
-//	< send IDENTITY       or end of input: nothing to do
+//	> have SHA            only when the destination has the right size
+//	< send                only after have; or end of input: nothing to do
 //	> block OFFSET LENGTH …, room BYTES, ready
 //	< commit SHA|-        or discard
 //	> committed
 const control = `
-size=%d; token=%s; owner=%s; mode=%s; check=%t
+size=%d; token=%s; owner=%s; mode=%s; check=%t; identity=%s
 mkdir -p "$dir" || exit 1
 for t in flock dd stat find; do command -v $t >/dev/null || fail "$t is missing on the node"; done
 dd if=/dev/null of=/dev/null iflag=fullblock,count_bytes oflag=seek_bytes count=0 status=none || fail "GNU dd (coreutils 8.16 or newer) is needed"
 seize
-have=-
 if $check && [ -f "$dst" ] && [ "$(stat -c %%s "$dst")" = "$size" ]; then
   have=
   { read -r known; read -r seen; } 2>/dev/null <verified && [ "$seen" = "$(facts "$dst")" ] && have=$known
@@ -73,9 +72,9 @@ if $check && [ -f "$dst" ] && [ "$(stat -c %%s "$dst")" = "$size" ]; then
     seen=$(facts "$dst"); have=$(hash <"$dst") || exit 1
     printf "%%s\n%%s\n" "$have" "$seen" >verified.new && mv -f verified.new verified
   fi
+  echo "have $have"
+  read -r verb || exit 0
 fi
-echo "have $have"
-read -r verb identity || exit 0
 if [ "$(cat identity 2>/dev/null)" != "$identity" ] || ! [ -f part ]; then
   rm -f part journal && : >part && : >journal && printf "%%s\n" "$identity" >identity || exit 1
 fi

@@ -89,7 +89,11 @@ func (s *Spec) complete() error {
 
 // step is what is written and journalled as a whole. Lost in a crash are, per
 // channel, an unfinished step and what sshd's window held: less than Block.
-func (s *Spec) step() int64 { return s.Block / 2 }
+// Small files get smaller steps, so that no channel is idle for long at the end.
+func (s *Spec) step(size int64) int64 {
+	fair := size / int64(8*s.Channels) >> 20 << 20
+	return min(max(fair, 4<<20), s.Block/2)
+}
 
 func (s *Spec) bad(format string, args ...any) error {
 	return fault.New(fault.BadInput, "upload", s.Remote, "", fmt.Errorf(format, args...))
@@ -117,7 +121,7 @@ func File(ctx context.Context, c *ssh.Client, spec Spec, progress func(Progress)
 	if err != nil {
 		return Result{}, unreadable(spec.Local, err)
 	}
-	a := &attempt{client: c, spec: spec, file: file, info: info, blocks: newBlocks(info.Size(), spec.step())}
+	a := &attempt{client: c, spec: spec, file: file, info: info, blocks: newBlocks(info.Size(), spec.step(info.Size()))}
 	stop := a.report(progress)
 	defer stop()
 	result, err := a.run(ctx)
@@ -141,21 +145,16 @@ func (a *attempt) run(ctx context.Context) (Result, error) {
 	ctl := a.open(ctx)
 	defer ctl.close()
 	local := a.hashLocal(ctx)
-	there, err := ctl.have()
+	there, err := ctl.begin(a, func(digest string) (bool, error) {
+		want, err := local()
+		return digest == want, err
+	})
 	if err != nil {
 		return Result{}, err
 	}
-	if there != "" && !a.spec.Unverified {
+	if there {
 		want, err := local()
-		if err != nil {
-			return Result{}, err
-		}
-		if there == want {
-			return Result{Skipped: a.info.Size(), SHA256: want}, nil
-		}
-	}
-	if err := ctl.send(a); err != nil {
-		return Result{}, err
+		return Result{Skipped: a.info.Size(), SHA256: want}, err
 	}
 	digest, err := a.transfer(ctx, ctl)
 	p, _ := a.blocks.progress()
@@ -172,6 +171,15 @@ func (a *attempt) run(ctx context.Context) (Result, error) {
 	}
 	result.SHA256 = digest
 	return result, ctl.commit(digest)
+}
+
+// identity changes with anything that makes an earlier attempt's part useless.
+func (a *attempt) identity() string {
+	content := a.spec.SHA256
+	if content == "" {
+		content = fmt.Sprintf("mtime:%d", a.info.ModTime().UnixNano())
+	}
+	return fmt.Sprintf("%s size:%d step:%d", content, a.info.Size(), a.blocks.step)
 }
 
 // hashLocal starts reading the local file when nobody said what its digest is.

@@ -14,7 +14,7 @@ import (
 // Start runs a server for the length of a test.
 func Start(t testing.TB, lines ...string) *Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "acpflow-sshd")
+	dir, err := os.MkdirTemp("", "acpflow-sshd") //nolint:usetesting // other users must be able to enter it
 	if err != nil {
 		t.Fatal(err)
 	}
