@@ -22,10 +22,12 @@ type blocks struct {
 	sent    int64 // given to the connection by this attempt
 	moved   time.Time
 	grown   chan struct{} // closed and replaced when prefix grows
+	gate    chan struct{} // closed when it is known which blocks are missing
+	none    bool          // nothing needs to be sent after all
 }
 
 func newBlocks(size, step int64) *blocks {
-	return &blocks{size: size, step: step, done: make([]bool, (size+step-1)/step), moved: time.Now(), grown: make(chan struct{})}
+	return &blocks{size: size, step: step, done: make([]bool, (size+step-1)/step), moved: time.Now(), grown: make(chan struct{}), gate: make(chan struct{})}
 }
 
 func (b *blocks) at(i int) block {
@@ -71,10 +73,21 @@ func (b *blocks) confirm(off int64) error {
 	return nil
 }
 
+// release opens the gate: what is missing may be handed out, or nothing.
+func (b *blocks) release(missing bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.none, b.moved = !missing, time.Now()
+	close(b.gate)
+}
+
 // take hands out the next missing block.
 func (b *blocks) take() (block, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.none {
+		return block{}, false
+	}
 	for ; b.next < len(b.done); b.next++ {
 		if !b.done[b.next] {
 			b.next++
@@ -96,7 +109,7 @@ func (b *blocks) count(sent int) {
 func (b *blocks) ready() (upTo int64, all bool, grown <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return min(int64(b.prefix)*b.step, b.size), b.prefix == len(b.done), b.grown
+	return min(int64(b.prefix)*b.step, b.size), b.none || b.prefix == len(b.done), b.grown
 }
 
 func (b *blocks) progress() (p Progress, quiet time.Duration) {

@@ -16,6 +16,7 @@ var errChanged = errors.New("the local file changed during the upload")
 // feeder is the stdin of a writing channel: headers, data and "ok" of block
 // after block, taken from the common list until it is empty.
 type feeder struct {
+	ctx    context.Context
 	file   io.ReaderAt
 	blocks *blocks
 	words  []byte // header or trailer still to be given
@@ -26,6 +27,11 @@ type feeder struct {
 // Read implements io.Reader. Data goes straight from the file into p.
 func (f *feeder) Read(p []byte) (int, error) {
 	if len(f.words) == 0 && f.left == 0 {
+		select {
+		case <-f.blocks.gate:
+		case <-f.ctx.Done():
+			return 0, f.ctx.Err()
+		}
 		b, ok := f.blocks.take()
 		if !ok {
 			return 0, io.EOF
@@ -90,6 +96,11 @@ type ranges struct {
 
 // Read implements io.Reader.
 func (r *ranges) Read(p []byte) (int, error) {
+	select {
+	case <-r.blocks.gate:
+	case <-r.ctx.Done():
+		return 0, r.ctx.Err()
+	}
 	for len(r.line) == 0 {
 		upTo, all, grown := r.blocks.ready()
 		switch {

@@ -99,12 +99,14 @@ echo committed
 
 // channel takes "OFFSET LENGTH", that many bytes and "ok", again and again. A
 // cut connection looks like the end of input, so a block counts only after ok.
+// Before the first line the folder may not be ours yet, or not exist.
 const channel = `
-token=%s
-cd "$side" || exit 1
-exec 8>>writers; flock -s -w 20 8 || exit 75
-[ "$(cat attempt)" = "$token" ] || exit 75
+token=%s joined=
 while read -r off len; do
+  if [ -z "$joined" ]; then
+    cd "$side" && exec 8>>writers && flock -s -w 20 8 && [ "$(cat attempt)" = "$token" ] || exit 75
+    joined=yes
+  fi
   dd of=part bs=256k count="$len" seek="$off" iflag=fullblock,count_bytes oflag=seek_bytes conv=notrunc,nocreat status=none || exit 1
   read -r fin && [ "$fin" = ok ] || exit 1
   echo "$off $len" >>journal || exit 1
@@ -115,9 +117,8 @@ done
 // hasher takes "OFFSET LENGTH" of finished ranges in order and prints the
 // SHA-256 of them all.
 const hasher = `
-cd "$side" || exit 1
 while read -r off len; do
-  dd if=part bs=1M skip="$off" count="$len" iflag=skip_bytes,count_bytes status=none || exit 1
+  dd if="$side/part" bs=1M skip="$off" count="$len" iflag=skip_bytes,count_bytes status=none || exit 1
 done | hash
 `
 

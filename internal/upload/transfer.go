@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,31 +14,75 @@ import (
 	"github.com/acpflow/acpflow/internal/ssh"
 )
 
-// transfer sends what is missing and returns the digest computed on the node
-// while the blocks arrive.
-func (a *attempt) transfer(ctx context.Context, ctl *controller) (digest string, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go a.watch(ctx, cancel, ctl)
-	group, inner := errgroup.WithContext(ctx)
-	for range a.spec.Channels {
-		group.Go(func() error { return a.write(inner) })
+// early is how long the channels wait for the control script's first answer
+// before they open on suspicion. On a long line that saves two round trips; on
+// a short one the answer may be that nothing is to do.
+const early = 25 * time.Millisecond
+
+// transfer is the channels of an upload.
+type transfer struct {
+	attempt *attempt
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	group   *errgroup.Group
+	inner   context.Context // ends with the first channel that fails
+	timer   *time.Timer
+	start   sync.Once
+	digest  string
+}
+
+// prepare opens the channels soon; they send nothing before run.
+func (a *attempt) prepare(ctx context.Context) *transfer {
+	t := &transfer{attempt: a}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	t.group, t.inner = errgroup.WithContext(t.ctx)
+	t.timer = time.AfterFunc(early, t.open)
+	return t
+}
+
+func (t *transfer) open() {
+	t.start.Do(func() {
+		a := t.attempt
+		for range a.spec.Channels {
+			t.group.Go(func() error { return a.write(t.inner) })
+		}
+		if !a.spec.Unverified {
+			t.group.Go(func() (err error) { t.digest, err = a.hash(t.inner); return err })
+		}
+	})
+}
+
+// run sends what is missing and returns the digest computed on the node while
+// the blocks arrive.
+func (t *transfer) run(ctl *controller) (string, error) {
+	defer t.cancel(nil)
+	t.attempt.blocks.release(true)
+	t.open()
+	go t.attempt.watch(t.ctx, t.cancel, ctl)
+	err := t.group.Wait()
+	if cause := context.Cause(t.ctx); cause != nil {
+		return "", cause // the channels only say that they were interrupted
 	}
-	if !a.spec.Unverified {
-		group.Go(func() (err error) { digest, err = a.hash(inner); return err })
+	return t.digest, err
+}
+
+// dismiss ends the channels without sending. Their errors don't matter.
+func (t *transfer) dismiss(failed bool) {
+	t.timer.Stop()
+	if failed {
+		t.cancel(nil)
 	}
-	err = group.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return "", cause // the writers only say that they were interrupted
-	}
-	return digest, err
+	t.attempt.blocks.release(false)
+	t.start.Do(func() {}) // from here on nothing opens
+	_ = t.group.Wait()
+	t.cancel(nil)
 }
 
 // write runs one channel until no block is left.
 func (a *attempt) write(ctx context.Context) error {
 	out, err := a.client.Run(ctx, ssh.Command{
 		Op: "upload " + a.spec.Remote, Script: a.spec.script(channel, a.token), Sudo: a.spec.Sudo,
-		Stdin: &feeder{file: a.file, blocks: a.blocks}, Stdout: &acks{blocks: a.blocks},
+		Stdin: &feeder{ctx: ctx, file: a.file, blocks: a.blocks}, Stdout: &acks{blocks: a.blocks},
 	})
 	return overtaken(a.client, a.spec, out, err)
 }

@@ -145,10 +145,14 @@ func (a *attempt) run(ctx context.Context) (Result, error) {
 	ctl := a.open(ctx)
 	defer ctl.close()
 	local := a.hashLocal(ctx)
+	channels := a.prepare(ctx)
 	there, err := ctl.begin(a, func(digest string) (bool, error) {
 		want, err := local()
 		return digest == want, err
 	})
+	if err != nil || there {
+		channels.dismiss(err != nil)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -156,7 +160,7 @@ func (a *attempt) run(ctx context.Context) (Result, error) {
 		want, err := local()
 		return Result{Skipped: a.info.Size(), SHA256: want}, err
 	}
-	digest, err := a.transfer(ctx, ctl)
+	digest, err := channels.run(ctl)
 	p, _ := a.blocks.progress()
 	result := Result{Sent: p.Sent, Skipped: p.Resumed}
 	if errors.Is(err, errChanged) {
