@@ -48,13 +48,13 @@ func quickRead(ctx workflow.Context, summary string) workflow.Context {
 // nodeRead: one exec on every node of a batch; a slow node answers in seconds,
 // a dead one costs the connect timeout.
 func nodeRead(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, options(summary, 5*time.Minute, 3, 2*time.Second, 10*time.Second))
+	return workflow.WithActivityOptions(ctx, options(summary, 3*time.Minute, 3, 2*time.Second, 10*time.Second))
 }
 
 // nodeWrite: one short remote command with an effect; it observes first, so it
-// may be repeated.
+// may be repeated. What takes longer than this hangs.
 func nodeWrite(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, options(summary, 5*time.Minute, 5, 2*time.Second, 15*time.Second))
+	return workflow.WithActivityOptions(ctx, options(summary, 90*time.Second, 5, 2*time.Second, 15*time.Second))
 }
 
 // transfer: gigabytes through an SSH connection; every attempt resumes, so

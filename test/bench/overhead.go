@@ -75,6 +75,7 @@ func overhead(ctx context.Context, runs int, rep *report) (err error) {
 		if err != nil {
 			return err
 		}
+		printSteps(p)
 		wall, own = append(wall, sample{Wall: total}), append(own, sample{Wall: total - theirs})
 	}
 	entrants := []entrant{{name: "whole install"}, {name: "acpflow's own"}}
@@ -127,4 +128,11 @@ func theirTime(ctx context.Context, l *lab.Lab, p *workflows.Progress) (float64,
 		return 0, errors.New("the installer's record does not say when it began and ended")
 	}
 	return sum + r.SuccessAt.Sub(r.AcceptedAt).Round(time.Millisecond).Seconds(), nil
+}
+
+// printSteps shows where the time went.
+func printSteps(p *workflows.Progress) {
+	for _, s := range p.Steps {
+		fmt.Printf("    %-28s %6.2f s  node %s s\n", s.ID, s.Ended.Sub(*s.Started).Seconds(), s.Evidence.Facts["seconds"])
+	}
 }
