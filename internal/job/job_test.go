@@ -177,10 +177,10 @@ func TestCancelKillsTheWholeGroup(t *testing.T) {
 	require.ErrorIs(t, <-done, job.ErrRemoved)
 	child, err := os.ReadFile(b.path("child"))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // init may take a moment to reap it
-		_, err := os.Stat("/proc/" + strings.TrimSpace(string(child)))
-		return err != nil
-	}, time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { // gone, or dead and not yet reaped by init
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	}, 5*time.Second, 10*time.Millisecond)
 	require.NoDirExists(t, filepath.Join(spec.Dir, spec.ID))
 	require.NoError(t, job.Cancel(t.Context(), b.client, spec), "nothing there is no error")
 }

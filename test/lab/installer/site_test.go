@@ -152,9 +152,12 @@ func (d *data) verify() {
 
 	certificate, err := os.ReadFile(filepath.Join(d.lab.Dir(), lab.FileCertificate))
 	require.NoError(d, err)
-	page, err := platform.Fetch(d.Context(), nil, platform.Target{Address: d.site.Platform.Address,
-		Connect: d.cluster.Endpoint.VIP, Port: 443, Certificate: certificate}, time.Now())
-	require.NoError(d, err)
+	var page platform.Result
+	require.Eventually(d, func() bool { // the balancer checks its servers once a second
+		page, err = platform.Fetch(d.Context(), nil, platform.Target{Address: d.site.Platform.Address,
+			Connect: d.cluster.Endpoint.VIP, Port: 443, Certificate: certificate}, time.Now())
+		return err == nil
+	}, 30*time.Second, time.Second, "the platform does not answer through its balancer")
 	for _, f := range page.Findings {
 		require.False(d, f.Blocking(), "%+v", f)
 	}
