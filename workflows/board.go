@@ -7,9 +7,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
+// The UI's Markdown knows no task lists: it would show "[x]" as it stands here.
 var marks = map[StepState]string{
-	Pending: "- [ ]", Running: "- [ ] ▶", Parked: "- [ ] ⛔", Done: "- [x]",
-	SkippedBy: "- [x] ⏭", NotRun: "- [ ] ·", Undone: "- [ ] ↩",
+	Pending: "- ☐", Running: "- ▶", Parked: "- ⛔", Done: "- ☑",
+	SkippedBy: "- ⏭", NotRun: "- ·", Undone: "- ↩",
 }
 
 // showBoard renders the checklist that the Temporal UI shows as Current

@@ -46,8 +46,9 @@ func TestInstallFromTheBrowser(t *testing.T) {
 		for _, step := range p.Steps {
 			words = append(words, step.ID, step.Title)
 		}
-		_, err = tab.WaitFor(words...)
+		page, err := tab.WaitFor(words...)
 		require.NoError(t, err)
+		assert.NotContains(t, page, "[ ]", "the UI shows no task lists")
 		items, err := tab.CountInFrames("li")
 		require.NoError(t, err)
 		assert.Equal(t, len(p.Steps), items, "one list item per step")
