@@ -38,6 +38,7 @@ deps: ## install Debian packages and do the slow builds, once (as root)
 	@cd test && go run ./cmd/deps
 
 packages: # only the Debian packages, for the first minutes of a test run
+	@echo "compiling the set-up program, a minute or two the first time"
 	@cd test && go run ./cmd/deps packages
 
 .PHONY: build
