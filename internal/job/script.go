@@ -57,7 +57,7 @@ now=$(state)
 if [ "$now" = none ]; then
   rm -rf "$d"; mkdir "$d" && printf '%%s\n' "$sha" >"$d/sha" || exit 1
   printf '%%s' "$script" | (cd "$d" && exec setsid bash --norc --noprofile -c %s acpflow-job >>log 2>&1 9>&-) &
-  for i in $(seq 100); do [ -f "$d/started" ] && break; sleep 0.1; done
+  for i in $(seq 500); do [ -f "$d/started" ] && break; sleep 0.02; done
   [ -f "$d/started" ] || { echo "the job did not start: $(tail -c 500 "$d/log")" >&2; exit 1; }
 elif [ "$(cat "$d/sha")" != "$sha" ]; then
   exit 65

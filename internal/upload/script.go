@@ -107,7 +107,7 @@ while read -r off len; do
     cd "$side" && exec 8>>writers && flock -s -w 20 8 && [ "$(cat attempt)" = "$token" ] || exit 75
     joined=yes
   fi
-  dd of=part bs=256k count="$len" seek="$off" iflag=fullblock,count_bytes oflag=seek_bytes conv=notrunc,nocreat status=none || exit 1
+  dd of=part bs=128k count="$len" seek="$off" iflag=fullblock,count_bytes oflag=seek_bytes conv=notrunc,nocreat status=none || exit 1
   read -r fin && [ "$fin" = ok ] || exit 1
   echo "$off $len" >>journal || exit 1
   echo "$off"
@@ -118,7 +118,7 @@ done
 // SHA-256 of them all.
 const hasher = `
 while read -r off len; do
-  dd if="$side/part" bs=1M skip="$off" count="$len" iflag=skip_bytes,count_bytes status=none || exit 1
+  dd if="$side/part" bs=128k skip="$off" count="$len" iflag=skip_bytes,count_bytes status=none || exit 1
 done | hash
 `
 
