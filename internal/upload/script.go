@@ -32,6 +32,7 @@ evict() {
   local own other link p
   read -r _ _ _ _ own _ </proc/$$/stat
   for link in $(find /proc/[0-9]*/fd -maxdepth 1 -lname "$links/$1" 2>/dev/null); do
+    [ "$link" -ef "$side/$1" ] || continue # a container's file of the same name
     p=${link#/proc/}; p=${p%%%%/*}
     { read -r _ _ _ _ other _ </proc/$p/stat; } 2>/dev/null || continue
     [ "$other" = "$own" ] || kill -KILL "$p" 2>/dev/null
