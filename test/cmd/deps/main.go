@@ -35,6 +35,8 @@ var needed = []struct{ probe, pkg string }{
 	{"/usr/share/fonts/truetype/liberation", "fonts-liberation"},
 	{"scp", "openssh-client"}, // what uploads are compared with
 	{"/usr/sbin/sshd", "openssh-server"},
+	{"sudo", "sudo"}, // the SSH client's tests need users with and without it
+	{"openssl", "openssl"},
 	{"rsync", "rsync"},
 }
 
