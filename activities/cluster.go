@@ -59,6 +59,9 @@ func (a *Cluster) openThrough(ctx context.Context, node Node) (*kube.Client, err
 		return nil, err
 	}
 	out, err := conn.Run(ctx, ssh.Command{Script: "cat " + adminConf, Sudo: true})
+	if err != nil && !fault.Is(err, fault.Command) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fault.New(fault.Failed, "read the admin kubeconfig", node.Name+":"+adminConf, "is the control plane installed on that node?", err)
 	}
@@ -90,7 +93,7 @@ func (a *Cluster) settle(ctx context.Context, in ClusterInput, what string, look
 		if time.Now().After(end) || (fault.ClassOf(err).Permanent() && !fault.Is(err, fault.Gate) && !fault.Is(err, fault.Failed)) {
 			return Evidence{}, err
 		}
-		report(ctx, Progress{Text: what + ": " + clip(strings.Join(blocking, "; "), 200)})
+		report(ctx, Progress{Text: what + ": " + clip(message(err), 200)})
 		if err := pause(ctx, settlePoll); err != nil {
 			return Evidence{}, err
 		}

@@ -59,11 +59,17 @@ const freeAfterExtraction = 100_000_000_000 // bytes
 type SpaceInput struct {
 	Node           Node          `json:"node"`
 	Directory      string        `json:"directory"`
-	Archive        string        `json:"archive,omitempty"`        // already uploaded bytes of it don't count again
 	PackageBytes   int64         `json:"packageBytes,omitempty"`   // 0 = uploaded already
 	ExtractedBytes int64         `json:"extractedBytes,omitempty"` // 0 = extracted already
 	Waivers        []site.Waiver `json:"waivers,omitempty"`
 }
+
+// spaceScript asks the file system that the folder is on, or will be on.
+const spaceScript = `set -e
+dir=%s
+while [ ! -d "$dir" ]; do dir=$(dirname "$dir"); done
+df -P -B1 "$dir" | awk 'NR==2 {print $4}'
+`
 
 // CheckSpace judges the free space of the package folder. Room for what acpflow
 // itself writes can't be waived; the installer's 100 GB can (EXE-04).
@@ -72,16 +78,16 @@ func (c *CorePackage) CheckSpace(ctx context.Context, in SpaceInput) (Evidence, 
 	if err != nil {
 		return Evidence{}, err
 	}
-	script := fmt.Sprintf("set -e\nmkdir -p %[1]s\ndf -P -B1 %[1]s | awk 'NR==2 {print $4}'\ndu -sB1 %[1]s | cut -f1\n", shellQuote(in.Directory))
+	script := fmt.Sprintf(spaceScript, shellQuote(in.Directory))
 	out, err := conn.Run(ctx, ssh.Command{Script: script, Sudo: true})
 	if err != nil {
 		return Evidence{}, err
 	}
-	var free, used int64
-	if _, err := fmt.Sscan(out.Stdout, &free, &used); err != nil {
+	var free int64
+	if _, err := fmt.Sscan(out.Stdout, &free); err != nil {
 		return Evidence{}, fault.New(fault.Protocol, "read free space", in.Node.Name, "", fmt.Errorf("df says %q: %w", clip(out.Stdout, 200), err))
 	}
-	own := max(0, in.PackageBytes+in.ExtractedBytes-used)
+	own := in.PackageBytes + in.ExtractedBytes
 	evidence := Evidence{Host: in.Node.Name, Facts: map[string]string{"free": strconv.FormatInt(free, 10), "needed": strconv.FormatInt(own, 10)}}
 	if free < own {
 		return evidence, tooFull(in, free, own, "the package and its contents")

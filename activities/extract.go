@@ -15,7 +15,8 @@ type ExtractInput struct {
 	Archive   string `json:"archive"`
 	Directory string `json:"directory"`
 	SHA256    string `json:"sha256"`
-	Job       string `json:"job"` // one per try that a person asked for
+	Job       string `json:"job"` // one per run
+	Run       string `json:"run"` // workflow run id: its undo removes only what it extracted itself
 }
 
 // marker records which package is extracted completely; it is written last.
@@ -25,9 +26,11 @@ func (in ExtractInput) marker() string { return path.Join(in.Directory, ".acpflo
 // package is never taken for a whole one. EXE-03 wants installer/ and res/
 // directly below the folder.
 const extractScript = `set -eu
-dir=%[1]s archive=%[2]s sha=%[3]s marker=%[4]s
+shopt -s dotglob nullglob
+dir=%[1]s archive=%[2]s sha=%[3]s marker=%[4]s run=%[5]s
 if [ "$(cat "$marker" 2>/dev/null)" = "$sha" ]; then echo "extracted already"; exit 0; fi
 rm -f "$marker"
+printf '%%s\n' "$run" > "$marker.run"
 stage="$dir/.acpflow-extract"
 rm -rf "$stage"
 mkdir -p "$stage"
@@ -47,11 +50,12 @@ echo "extracted"
 
 // ExtractPackage unpacks the package once; what an earlier attempt began is adopted.
 func (c *CorePackage) ExtractPackage(ctx context.Context, in ExtractInput) (Evidence, error) {
-	script := fmt.Sprintf(extractScript, shellQuote(in.Directory), shellQuote(in.Archive), shellQuote(in.SHA256), shellQuote(in.marker()))
+	script := fmt.Sprintf(extractScript, shellQuote(in.Directory), shellQuote(in.Archive), shellQuote(in.SHA256), shellQuote(in.marker()), shellQuote(in.Run))
 	return c.Hosts.runJob(ctx, in.Node, "extract the package", job.Spec{ID: in.Job, Script: script, Sudo: true})
 }
 
-// RemoveExtractedPackage deletes what Extract of this package has made.
+// RemoveExtractedPackage deletes what the same run has extracted; what was there before
+// it stays.
 func (c *CorePackage) RemoveExtractedPackage(ctx context.Context, in ExtractInput) (Evidence, error) {
 	conn, err := c.Hosts.connect(ctx, in.Node)
 	if err != nil {
@@ -61,13 +65,14 @@ func (c *CorePackage) RemoveExtractedPackage(ctx context.Context, in ExtractInpu
 		return Evidence{}, err
 	}
 	script := fmt.Sprintf(`set -eu
-dir=%[1]s marker=%[2]s
+dir=%[1]s marker=%[2]s run=%[3]s
+[ "$(cat "$marker.run" 2>/dev/null)" = "$run" ] || exit 0
 for list in "$marker.list" "$dir/.acpflow-extract.list"; do
   [ -f "$list" ] || continue
   while IFS= read -r entry; do rm -rf "$dir/$entry"; done < "$list"
 done
-rm -rf "$dir/.acpflow-extract" "$dir/.acpflow-extract.list" "$marker" "$marker.list" "$marker.new"
-`, shellQuote(in.Directory), shellQuote(in.marker()))
+rm -rf "$dir/.acpflow-extract" "$dir/.acpflow-extract.list" "$marker" "$marker.list" "$marker.new" "$marker.run"
+`, shellQuote(in.Directory), shellQuote(in.marker()), shellQuote(in.Run))
 	if _, err := conn.Run(ctx, ssh.Command{Script: script, Sudo: true}); err != nil {
 		return Evidence{}, err
 	}

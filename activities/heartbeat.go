@@ -23,6 +23,9 @@ type pulseKey struct{}
 // cancellation not at all.
 func withBeat(ctx context.Context) (context.Context, func()) {
 	p := &pulse{}
+	if activity.HasHeartbeatDetails(ctx) {
+		_ = activity.GetHeartbeatDetails(ctx, &p.last) // unreadable details: begin anew
+	}
 	done := make(chan struct{})
 	var once sync.Once
 	go func() {

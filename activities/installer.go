@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/installer"
 	"github.com/acpflow/acpflow/internal/job"
@@ -37,13 +39,22 @@ type SetupInput struct {
 	Node      Node     `json:"node"`
 	Directory string   `json:"directory"`
 	Flags     []string `json:"flags,omitempty"`
-	Job       string   `json:"job"` // one per try that a person asked for
+	Job       string   `json:"job"` // one per run: a retry adopts what still runs
 }
 
 // SetupCommand is the very command, for the plan.
 func SetupCommand(in SetupInput) string {
-	return strings.TrimSpace("cd " + path.Join(in.Directory, "installer") + " && bash setup.sh " + strings.Join(in.Flags, " "))
+	return strings.TrimSpace("cd " + shellQuote(path.Join(in.Directory, "installer")) + " && bash setup.sh " + strings.Join(in.Flags, " "))
 }
+
+// setupScript holds a lock of the node, so that a setup.sh of an earlier,
+// terminated run and ours never work side by side.
+const setupScript = `cd %s || exit 1
+mkdir -p /var/lib/acpflow
+exec 9> /var/lib/acpflow/setup.lock
+flock -n 9 || { echo "another setup.sh runs on this node: wait for its end, or end it, then retry" >&2; exit 73; }
+bash setup.sh %s 9>&- # what it leaves running must not hold the lock
+`
 
 // RunSetup runs setup.sh unless the installer answers already (EXE-06). The script
 // outlives the worker; another attempt adopts it.
@@ -59,7 +70,7 @@ func (a *Installer) RunSetup(ctx context.Context, in SetupInput) (Evidence, erro
 	for i, f := range in.Flags {
 		words[i] = shellQuote(f)
 	}
-	script := fmt.Sprintf("cd %s || exit 1\nexec bash setup.sh %s\n", shellQuote(path.Join(in.Directory, "installer")), strings.Join(words, " "))
+	script := fmt.Sprintf(setupScript, shellQuote(path.Join(in.Directory, "installer")), strings.Join(words, " "))
 	evidence, err := a.Hosts.runJob(ctx, in.Node, "setup.sh", job.Spec{ID: in.Job, Script: script, Sudo: true})
 	if fault.Is(err, fault.Command) {
 		return evidence, fault.New(fault.Failed, "setup.sh", in.Node.Name, "mend what its output names, then retry", err)
@@ -115,11 +126,11 @@ type ConfigureResult struct {
 func (a *Installer) ConfigureInstaller(ctx context.Context, in ConfigureInput) (ConfigureResult, error) {
 	secrets, err := installer.Resolve(in.Site, in.Cluster)
 	if err != nil {
-		return ConfigureResult{}, refused(err)
+		return ConfigureResult{}, refused(ctx, err)
 	}
 	config, err := installer.Build(in.Site, in.Cluster, secrets)
 	if err != nil {
-		return ConfigureResult{}, refused(err)
+		return ConfigureResult{}, refused(ctx, err)
 	}
 	client, err := a.client(ctx, in.Node)
 	if err != nil {
@@ -127,7 +138,7 @@ func (a *Installer) ConfigureInstaller(ctx context.Context, in ConfigureInput) (
 	}
 	adopted, err := client.Start(ctx, config)
 	if fault.Is(err, fault.BadInput) {
-		return ConfigureResult{}, refused(err)
+		return ConfigureResult{}, refused(ctx, err)
 	}
 	if err != nil {
 		return ConfigureResult{}, err
@@ -140,8 +151,12 @@ func (a *Installer) ConfigureInstaller(ctx context.Context, in ConfigureInput) (
 	return result, nil
 }
 
-// refused marks a failure after which nothing was changed.
-func refused(err error) error {
+// refused marks a failure after which nothing was changed. Only the first
+// attempt can know that: an earlier one may have posted and died.
+func refused(ctx context.Context, err error) error {
+	if activity.GetInfo(ctx).Attempt > 1 {
+		return err
+	}
 	return fault.New(fault.Refused, "post the configuration", "", "", err)
 }
 
@@ -158,15 +173,20 @@ func pause(ctx context.Context, d time.Duration) error {
 // ContainerInput names the installer's container and its runtime.
 type ContainerInput struct {
 	Node    Node   `json:"node"`
-	Runtime string `json:"runtime"` // docker up to 4.1, nerdctl from 4.2
+	Runtime string `json:"runtime"`       // docker up to 4.1, nerdctl from 4.2
+	Job     string `json:"job,omitempty"` // the setup.sh of this run, to be ended first
 }
 
 // ContainerResult says whether the installer is still there.
 type ContainerResult struct {
-	Gone bool `json:"gone"`
+	Gone      bool `json:"gone"`
+	NoRuntime bool `json:"noRuntime,omitempty"` // the node has no such command: the container can't be seen
 }
 
-const containerName = "minialauda-control-plane"
+const (
+	containerName = "minialauda-control-plane"
+	noSuchCommand = "acpflow:no-such-command" // no container can have this name
+)
 
 // RemoveCommand is the very command of CLN-01, for the plan.
 func RemoveCommand(in ContainerInput) string { return in.Runtime + " rm -f " + containerName }
@@ -177,12 +197,15 @@ func (a *Installer) FindInstaller(ctx context.Context, in ContainerInput) (Conta
 	if err != nil {
 		return ContainerResult{}, err
 	}
-	script := fmt.Sprintf("command -v %[1]s >/dev/null || exit 0\n%[1]s ps -a --format '{{.Names}}'\n", shellQuote(in.Runtime))
+	script := fmt.Sprintf("PATH=$PATH:/usr/local/bin\ncommand -v %[1]s >/dev/null || { echo %[2]s; exit 0; }\n%[1]s ps -a --format '{{.Names}}'\n", shellQuote(in.Runtime), noSuchCommand)
 	out, err := conn.Run(ctx, ssh.Command{Script: script, Sudo: true})
 	if err != nil {
 		return ContainerResult{}, err
 	}
 	for name := range strings.FieldsSeq(out.Stdout) {
+		if name == noSuchCommand {
+			return ContainerResult{NoRuntime: true}, nil
+		}
 		if name == containerName {
 			return ContainerResult{}, nil
 		}
@@ -190,11 +213,18 @@ func (a *Installer) FindInstaller(ctx context.Context, in ContainerInput) (Conta
 	return ContainerResult{Gone: true}, nil
 }
 
-// RemoveInstaller removes the installer's container if it exists (CLN-01), and confirms.
+// RemoveInstaller ends the run's setup.sh, if one is named, removes the
+// installer's container if it exists (CLN-01), and confirms.
 func (a *Installer) RemoveInstaller(ctx context.Context, in ContainerInput) (Evidence, error) {
+	if err := a.cancelSetup(ctx, in); err != nil {
+		return Evidence{}, err
+	}
 	state, err := a.FindInstaller(ctx, in)
 	if err != nil {
 		return Evidence{}, err
+	}
+	if state.NoRuntime {
+		return Evidence{Summary: fmt.Sprintf("there is no %s on the node, so no installer container", in.Runtime), Host: in.Node.Name}, nil
 	}
 	if state.Gone {
 		return Evidence{Summary: "there is no installer to remove", Host: in.Node.Name}, nil
@@ -203,7 +233,7 @@ func (a *Installer) RemoveInstaller(ctx context.Context, in ContainerInput) (Evi
 	if err != nil {
 		return Evidence{}, err
 	}
-	if _, err := conn.Run(ctx, ssh.Command{Script: RemoveCommand(in), Sudo: true}); err != nil {
+	if _, err := conn.Run(ctx, ssh.Command{Script: "PATH=$PATH:/usr/local/bin\n" + RemoveCommand(in), Sudo: true}); err != nil {
 		return Evidence{}, err
 	}
 	if state, err = a.FindInstaller(ctx, in); err != nil {
@@ -215,6 +245,17 @@ func (a *Installer) RemoveInstaller(ctx context.Context, in ContainerInput) (Evi
 	return Evidence{Summary: "installer removed", Host: in.Node.Name, Command: digest(RemoveCommand(in))}, nil
 }
 
+func (a *Installer) cancelSetup(ctx context.Context, in ContainerInput) error {
+	if in.Job == "" {
+		return nil
+	}
+	conn, err := a.Hosts.connect(ctx, in.Node)
+	if err != nil {
+		return err
+	}
+	return job.Cancel(ctx, conn, job.Spec{ID: in.Job, Sudo: true})
+}
+
 // SyncImagesInput says where the hybrid package is extracted.
 type SyncImagesInput struct {
 	Node      Node   `json:"node"`
@@ -224,7 +265,7 @@ type SyncImagesInput struct {
 
 // SyncImagesCommand is the very command of PKG-10, for the plan.
 func SyncImagesCommand(in SyncImagesInput) string {
-	return "cd " + path.Join(in.Directory, "installer") + " && bash upgrade.sh --only-sync-image=true"
+	return "cd " + shellQuote(path.Join(in.Directory, "installer")) + " && bash upgrade.sh --only-sync-image=true"
 }
 
 // SyncImages brings both architectures' images into the registry (PKG-10).

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/installer"
 )
 
@@ -56,7 +58,6 @@ func (i *install) space(id, title string, before bool) Step {
 			in := activities.SpaceInput{Node: i.node, Directory: i.site.Package.Directory, Waivers: i.site.Waivers}
 			if before {
 				in.PackageBytes, in.ExtractedBytes = i.archive.Size, i.archive.ExtractedBytes
-				in.Archive = i.remoteArchive()
 			}
 			err := workflow.ExecuteActivity(nodeWrite(ctx, "Free space on "+i.node.Name), a.CheckSpace, in).Get(ctx, &evidence)
 			return evidence, err
@@ -99,14 +100,14 @@ func (i *install) extract() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
-			in.SHA256, in.Job = i.archive.SHA256, jobID(ctx, "extract", i.tries("execute.04-extract"))
+			in.SHA256, in.Job, in.Run = i.archive.SHA256, jobID(ctx, "extract"), runID(ctx)
 			err := workflow.ExecuteActivity(remoteJob(ctx, "Extract on "+i.node.Name), a.ExtractPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
 			var evidence activities.Evidence
-			in.SHA256, in.Job = i.archive.SHA256, jobID(ctx, "extract", i.tries("execute.04-extract"))
+			in.SHA256, in.Job, in.Run = i.archive.SHA256, jobID(ctx, "extract"), runID(ctx)
 			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the extracted package from "+i.node.Name), a.RemoveExtractedPackage, in).Get(ctx, &evidence)
 			return evidence, err
 		},
@@ -125,14 +126,16 @@ func (i *install) setup() Step {
 				return evidence, err
 			}
 			var a *activities.Installer
-			in.Job = jobID(ctx, "setup", i.tries("execute.06-setup"))
+			in.Job = jobID(ctx, "setup")
 			err := workflow.ExecuteActivity(remoteJob(ctx, "setup.sh on "+i.node.Name), a.RunSetup, in).Get(ctx, &evidence)
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
 			var evidence activities.Evidence
-			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the installer from "+i.node.Name), a.RemoveInstaller, i.container()).Get(ctx, &evidence)
+			started := i.container()
+			started.Job = jobID(ctx, "setup")
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Undo: remove the installer from "+i.node.Name), a.RemoveInstaller, started).Get(ctx, &evidence)
 			return evidence, err
 		},
 	}
@@ -195,6 +198,9 @@ func (i *install) installerGone() Step {
 					return evidence, err
 				}
 				left := i.ended.Add(installerGrace).Sub(workflow.Now(ctx))
+				if state.NoRuntime {
+					return evidence, noRuntime(in)
+				}
 				if state.Gone {
 					return activities.Evidence{Summary: "the installer has removed itself", Host: i.node.Name}, nil
 				}
@@ -212,23 +218,19 @@ func (i *install) installerGone() Step {
 	}
 }
 
+// noRuntime: after an install the runtime must be there, so its absence says
+// nothing about the container.
+func noRuntime(in activities.ContainerInput) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf("look for the installer: %s: there is no %s in root's PATH. Fix: see by hand whether %q still runs, then skip this step with what you saw",
+		in.Node.Name, in.Runtime, activities.RemoveCommand(in)), string(fault.Failed), nil)
+}
+
 func (i *install) container() activities.ContainerInput {
 	return activities.ContainerInput{Node: i.node, Runtime: installer.ContainerRuntime(i.site.Profile)}
 }
 
-// tries is how often a step was begun; a retry by a person is a new attempt on
-// the node, a retry by Temporal adopts the old one.
-func (i *install) tries(step string) int {
-	for _, s := range i.out.Steps {
-		if s.ID == step {
-			return s.Tries
-		}
-	}
-	return 0
-}
-
 func runID(ctx workflow.Context) string { return workflow.GetInfo(ctx).WorkflowExecution.RunID }
 
-func jobID(ctx workflow.Context, what string, try int) string {
-	return fmt.Sprintf("%s-%s-%d", what, runID(ctx), try)
-}
+// jobID is the same for every try of a run: a job that still runs is adopted,
+// one that failed is started afresh.
+func jobID(ctx workflow.Context, what string) string { return what + "-" + runID(ctx) }

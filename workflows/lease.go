@@ -21,16 +21,25 @@ func SiteLease(ctx workflow.Context, holder activities.LeaseHolder) error {
 	return nil
 }
 
-// acquireLease starts the site's lease and returns its release. When another
-// run holds it, the error is a non-retryable SiteBusy that names the holder.
-func acquireLease(ctx workflow.Context, p *Progress) (release func(workflow.Context), err error) {
+// lease is the right to change a site, as its holder sees it.
+type lease struct {
+	child    workflow.ChildWorkflowFuture
+	cancel   workflow.CancelFunc
+	released bool
+}
+
+// acquireLease starts the site's lease. When another run holds it, the error
+// is a non-retryable SiteBusy that names the holder.
+func acquireLease(ctx workflow.Context, p *Progress) (*lease, error) {
 	info := workflow.GetInfo(ctx)
 	holder := activities.LeaseHolder{
 		Site: p.Request.Site, Runbook: p.Runbook, Cluster: p.Cluster, Change: p.Request.Change, RequestedBy: p.Request.RequestedBy,
 		WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 		Since: workflow.Now(ctx).UTC().Format(time.RFC3339),
 	}
-	childCtx, cancel := workflow.WithCancel(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+	// Disconnected: a cancelled run keeps its right until it has cleaned up.
+	dctx, _ := workflow.NewDisconnectedContext(ctx)
+	childCtx, cancel := workflow.WithCancel(workflow.WithChildOptions(dctx, workflow.ChildWorkflowOptions{
 		WorkflowID:          LeaseID(p.Request.Site),
 		ParentClosePolicy:   enumspb.PARENT_CLOSE_POLICY_TERMINATE,
 		WaitForCancellation: true,
@@ -38,7 +47,7 @@ func acquireLease(ctx workflow.Context, p *Progress) (release func(workflow.Cont
 		Memo:                map[string]any{activities.LeaseMemo: holder},
 	}))
 	child := workflow.ExecuteChildWorkflow(childCtx, SiteLeaseName, holder)
-	err = child.GetChildWorkflowExecution().Get(ctx, nil)
+	err := child.GetChildWorkflowExecution().Get(ctx, nil)
 	if already := (*temporal.ChildWorkflowExecutionAlreadyStartedError)(nil); errors.As(err, &already) {
 		cancel()
 		return nil, siteBusy(ctx, p.Request.Site)
@@ -47,15 +56,35 @@ func acquireLease(ctx workflow.Context, p *Progress) (release func(workflow.Cont
 		cancel()
 		return nil, err
 	}
-	return func(ctx workflow.Context) {
-		cancel()
-		// Wait for the end, or a run started at once after this one is refused.
-		// A lease that doesn't answer still dies with this run.
-		ended, _ := workflow.AwaitWithTimeout(ctx, leaseEnd, child.IsReady)
-		if !ended {
-			workflow.GetLogger(ctx).Warn("site lease did not end by itself", "lease", LeaseID(p.Request.Site))
+	return &lease{child: child, cancel: cancel}, nil
+}
+
+// onLoss calls lost when the lease ends before it is released: somebody ended
+// it by hand, and another run may change the site from now on.
+func (l *lease) onLoss(ctx workflow.Context, lost func()) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		_ = l.child.Get(ctx, nil) // any end is an end
+		if !l.released && l.child.IsReady() {
+			lost()
 		}
-	}, nil
+	})
+}
+
+// release gives the lease back and waits for its end, or a run started at once
+// after this one is refused. A lease that doesn't answer dies with this run.
+func (l *lease) release(ctx workflow.Context) {
+	l.released = true
+	l.cancel()
+	ended, _ := workflow.AwaitWithTimeout(ctx, leaseEnd, l.child.IsReady)
+	if !ended {
+		workflow.GetLogger(ctx).Warn("site lease did not end by itself")
+	}
+}
+
+// leaseLost is the end of a run whose lease was ended from outside.
+func leaseLost(site string) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf("the lease of site %s (workflow %s) was ended from outside, so this run stopped at once and undid nothing: another run may change the site now. "+
+		"Fix: see with acpflow list --site %s --open that none does, look at the steps that were done, then start again", site, LeaseID(site), site), ErrSiteBusy, nil)
 }
 
 func siteBusy(ctx workflow.Context, site string) error {
@@ -64,13 +93,14 @@ func siteBusy(ctx workflow.Context, site string) error {
 	var records *activities.Records
 	ctx = quickRead(ctx, "Who holds the site "+site)
 	err := workflow.ExecuteActivity(ctx, records.DescribeLease, activities.DescribeLeaseInput{WorkflowID: LeaseID(site)}).Get(ctx, &holder)
-	id := "ID"
 	if err == nil && holder.WorkflowID != "" {
-		id = holder.WorkflowID
+		id := holder.WorkflowID
 		msg = fmt.Sprintf("site %s is being changed by %s of cluster %s (workflow %s, since %s, requested by %s, change %s)", site,
 			holder.Runbook, holder.Cluster, holder.WorkflowID, holder.Since, orDash(holder.RequestedBy), orDash(holder.Change))
+		msg += fmt.Sprintf(". Fix: wait until it ends (acpflow watch %s) or abort it (acpflow abort %s), then start again", id, id)
+	} else {
+		msg += fmt.Sprintf(". Fix: acpflow list --site %s --open shows it; wait until it ends, then start again", site)
 	}
-	msg += fmt.Sprintf(". Fix: wait until it ends (acpflow watch %s) or abort it (acpflow abort %s), then start again", id, id)
 	return temporal.NewNonRetryableApplicationError(msg, ErrSiteBusy, nil)
 }
 

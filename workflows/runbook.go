@@ -24,46 +24,64 @@ type Runbook struct {
 
 // run is one execution of a runbook.
 type run struct {
-	book     Runbook
-	progress Progress
-	gates    decisions
-	steps    []Step
-	passed   bool // the point of no return
+	book      Runbook
+	progress  Progress
+	gates     decisions
+	steps     []Step
+	passed    bool // the point of no return
+	leaseLost bool // somebody ended the site's lease: another run may change the site now
 }
 
 // execute is the body of every runbook workflow.
 func execute(ctx workflow.Context, book Runbook, raw converter.RawValue) (*Progress, error) {
 	r := &run{book: book}
-	r.progress = Progress{Runbook: book.Name, Outcome: InProgress, Started: workflow.Now(ctx)}
+	r.progress = Progress{Runbook: book.Name, Outcome: InProgress, Started: workflow.Now(ctx), Steps: []StepProgress{}}
 	r.gates = decisions{progress: &r.progress}
 	if err := r.handlers(ctx); err != nil {
 		return nil, err
 	}
+	return r.finish(ctx, r.begun(ctx, raw))
+}
+
+// begun reads input and site, takes the site's lease if the book changes
+// anything, and does the steps.
+func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 	req, err := decodeRequest(raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.progress.Request = req
 	snapshot, cluster, err := r.load(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if book.Changes {
-		release, err := acquireLease(ctx, &r.progress)
-		if err != nil {
-			return nil, err
-		}
-		defer func() {
-			dctx, cancel := workflow.NewDisconnectedContext(ctx)
-			defer cancel()
-			release(dctx)
-		}()
+	if !r.book.Changes {
+		return r.perform(ctx, snapshot, cluster)
 	}
-	r.steps = book.Steps(&snapshot.Site, cluster, &r.progress)
+	held, err := acquireLease(ctx, &r.progress)
+	if err != nil {
+		return err
+	}
+	walkCtx, stop := workflow.WithCancel(ctx)
+	held.onLoss(ctx, func() { r.leaseLost = true; stop() })
+	err = r.perform(walkCtx, snapshot, cluster)
+	stop()
+	dctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	held.release(dctx)
+	if r.leaseLost {
+		return leaseLost(r.progress.Request.Site)
+	}
+	return err
+}
+
+// perform records the plan and does it.
+func (r *run) perform(ctx workflow.Context, snapshot site.Snapshot, cluster *site.Cluster) error {
+	r.steps = r.book.Steps(&snapshot.Site, cluster, &r.progress)
 	if err := r.record(ctx, snapshot); err != nil {
-		return nil, err
+		return err
 	}
-	return r.finish(ctx, r.walk(ctx))
+	return r.walk(ctx)
 }
 
 func (r *run) handlers(ctx workflow.Context) error {
@@ -158,6 +176,14 @@ func plainError(err error) error {
 		return app
 	}
 	return err
+}
+
+// plainText is the message of a failure without Temporal's notes on it.
+func plainText(err error) string {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return app.Message()
+	}
+	return err.Error()
 }
 
 func isType(err error, kind string) bool {

@@ -68,7 +68,7 @@ func (i *install) syncImages() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
 			var evidence activities.Evidence
-			in.Job = jobID(ctx, "sync-images", i.tries("execute.05-sync-images"))
+			in.Job = jobID(ctx, "sync-images")
 			err := workflow.ExecuteActivity(remoteJob(ctx, "upgrade.sh --only-sync-image=true on "+i.node.Name), a.SyncImages, in).Get(ctx, &evidence)
 			return evidence, err
 		},

@@ -26,6 +26,9 @@ func (r *run) walk(ctx workflow.Context) error {
 func (r *run) step(ctx workflow.Context, i int) error {
 	state := &r.progress.Steps[i]
 	for {
+		if ctx.Err() != nil {
+			return ctx.Err() // never begun, so it can't have acted
+		}
 		r.begin(ctx, state)
 		evidence, err := r.steps[i].Do(ctx)
 		if state.PointOfNoReturn && !isType(err, string(fault.Refused)) {
@@ -39,7 +42,7 @@ func (r *run) step(ctx workflow.Context, i int) error {
 			r.end(ctx, state, NotRun, nil, "cancelled")
 			return ctx.Err()
 		}
-		message := plainError(err).Error()
+		message := plainText(err)
 		r.end(ctx, state, Parked, &evidence, message)
 		decision, err := r.decide(ctx, state.StepInfo, message)
 		if err != nil {
@@ -75,12 +78,14 @@ func (r *run) decide(ctx workflow.Context, info StepInfo, message string) (Decis
 
 // unwind undoes in a context of its own, so that a cancelled run cleans up too.
 func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
-	if r.passed {
-		return cause // what is done now can't be taken back by acpflow; the steps say so
+	if r.passed || r.leaseLost {
+		return cause // what is done can't be taken back by acpflow, or is no longer ours to touch
 	}
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	r.progress.Outcome = Undoing
+	upsertOutcome(ctx, Undoing)
+	showBoard(ctx, &r.progress)
 	for i := last; i >= 0; i-- {
 		state := &r.progress.Steps[i]
 		if r.steps[i].Undo == nil || state.Tries == 0 {
@@ -103,7 +108,7 @@ func (r *run) undo(ctx workflow.Context, i int) error {
 			r.end(ctx, state, Undone, &evidence, state.Error)
 			return nil
 		}
-		message := plainError(err).Error()
+		message := plainText(err)
 		decision, err := r.gates.ask(ctx, Gate{Step: state.ID, Undo: true, Error: message, Actions: []Action{Retry, Skip}})
 		if err != nil {
 			return err

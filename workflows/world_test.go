@@ -30,8 +30,9 @@ type world struct {
 	env *testsuite.TestWorkflowEnvironment
 
 	mu         sync.Mutex
-	calls      []string         // activity names in order of their first attempt
-	fail       map[string]error // activity → error it gives, until removed
+	calls      []string          // activity names in order of their first attempt
+	fail       map[string]error  // activity → error it gives, until removed
+	during     map[string]func() // activity → what happens while it runs
 	rejections int
 	left       int // looks at the installer before it is gone
 }
@@ -39,7 +40,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}}
+	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, during: map[string]func(){}}
 	workflows.Register(w.env)
 	w.answers()
 	w.env.SetTestTimeout(20 * time.Second)
@@ -80,6 +81,9 @@ func (w *world) on(name string, answer func() any) {
 		}
 		if err := w.fail[name]; err != nil {
 			return nil, err
+		}
+		if during := w.during[name]; during != nil {
+			during()
 		}
 		return answer(), nil
 	}, activity.RegisterOptions{Name: name})

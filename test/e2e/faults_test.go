@@ -44,17 +44,34 @@ func TestLostReplyAndGoneAfterSuccess(t *testing.T) {
 	}
 }
 
-// An installer that stalls for ever parks with the phase and where to look;
-// once the cause is mended, retry goes on.
-func TestStalledInstallerParksAndGoesOn(t *testing.T) {
+// An installer in trouble that does not pass parks with the cause and where to
+// look, never hangs; once the cause is mended, retry goes on.
+func TestInstallerTroubleThatStaysParks(t *testing.T) {
 	world.pristine(t)
-	world.orders(t, "solo-1", faults.Faults{StallPhase: 2})
-	id := world.install(t, world.site(t, "stalled", "solo", func(s *site.Site) { s.Policy.StallAfter = "15s" }))
-	gate := world.gate(t, id, "execute.09-progress")
-	assert.Contains(t, gate.Error, "Fix:")
-	assert.Regexp(t, `no (change|news|progress)|15s`, gate.Error)
-	world.orders(t, "solo-1", faults.Faults{})
-	world.decide(t, id, "retry", "the phase moves again")
-	world.succeeds(t, id)
+	troubles := []struct {
+		orders faults.Faults
+		want   string
+	}{
+		{faults.Faults{StallPhase: 2}, "no (change|news|progress)"},
+		{faults.Faults{StallPhase: 2, ProgressErrors: -1}, "500"},
+		{faults.Faults{StallPhase: 2, ProgressGarbage: -1}, "understood|garbage|JSON"},
+		{faults.Faults{FailPhase: &faults.FailPhase{Phase: 4, Times: -1}}, "status Failed"},
+	}
+	world.orders(t, "solo-1", troubles[0].orders)
+	id := world.install(t, world.site(t, "stalled", "solo", func(s *site.Site) { s.Policy.StallAfter = "10s" }))
+	for i, trouble := range troubles {
+		gate := world.gate(t, id, "execute.09-progress")
+		assert.Contains(t, gate.Error, "Fix:")
+		assert.Regexp(t, trouble.want, gate.Error)
+		next := faults.Faults{}
+		if i+1 < len(troubles) {
+			next = troubles[i+1].orders
+		}
+		world.orders(t, "solo-1", next)
+		world.decide(t, id, "retry", "the cause is mended")
+		world.until(t, id, "the retry", func(p *workflows.Progress) bool { return len(p.Decisions) == i+1 && p.Gate == nil })
+	}
+	p := world.succeeds(t, id)
+	assert.Len(t, p.Decisions, len(troubles))
 	assert.Equal(t, 1, posts(t, "solo-1"))
 }

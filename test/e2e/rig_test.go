@@ -168,6 +168,9 @@ func (r *rig) until(t *testing.T, id string, what string, holds func(*workflows.
 		if last = p; holds(p) {
 			return p
 		}
+		if p.Ended != nil {
+			t.Fatalf("waiting for %s, but the run ended: %s", what, p.Outcome)
+		}
 		if p.Gate != nil {
 			t.Fatalf("waiting for %s, but %s parked: %s\n%s", what, p.Gate.Step, p.Gate.Error, r.worker.Log())
 		}
