@@ -41,8 +41,33 @@ type boundary struct {
 func (b *boundary) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	ctx, stop := withBeat(ctx)
 	defer stop()
+	ctx, end := untilWorkerStops(ctx)
+	defer end()
 	result, err := b.Next.ExecuteActivity(ctx, in)
 	return result, toTemporal(ctx, err)
+}
+
+// stopGrace is what a short activity may still take when the worker stops; a
+// long one is ended then and goes on in another worker. It must be well below
+// the worker's stop timeout, or nobody hears of it.
+const stopGrace = 5 * time.Second
+
+// untilWorkerStops ends ctx soon after the worker was told to stop.
+func untilWorkerStops(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-activity.GetWorkerStopChannel(ctx):
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(stopGrace):
+			cancel()
+		}
+	}()
+	return ctx, cancel
 }
 
 // toTemporal classifies err. Cancellation passes as it is; a stopping worker

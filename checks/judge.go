@@ -68,8 +68,11 @@ func finding(r Rule, node string, v verdict) Finding {
 	if v.outcome == Pass || v.outcome == Skipped {
 		return f
 	}
-	if f.Fix = r.Fix; v.fix != "" {
+	switch f.Fix = r.Fix; {
+	case v.fix != "":
 		f.Fix = v.fix
+	case v.outcome == Error: // the rule's own fix may destroy what is fine
+		f.Fix = "find out on the node why this can't be told, then check again"
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,19 +75,44 @@ func queryStatus(ctx context.Context, c client.Client, id string) (*workflows.Pr
 	return &p, nil
 }
 
+// closedAs says how a run ended ("terminated"), or "" while it is open.
+func closedAs(ctx context.Context, c client.Client, id string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	desc, err := c.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return "", explain(ctx, c, id, err)
+	}
+	status := desc.GetWorkflowExecutionInfo().GetStatus()
+	if status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return "", nil
+	}
+	return strings.ToLower(status.String()), nil
+}
+
+// mustBeOpen refuses what only makes sense on a run that has not ended.
+func mustBeOpen(ctx context.Context, c client.Client, id string) error {
+	ended, err := closedAs(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	if ended != "" {
+		return failf(exitBadInput, "run %s has ended: %s. Fix: acpflow list --open shows the runs that have not", id, ended)
+	}
+	return nil
+}
+
 // explain turns the usual failures of a call into cause and fix.
 func explain(ctx context.Context, c client.Client, id string, err error) error {
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return failf(exitBadInput, "there is no run %q. Fix: acpflow list shows the runs", id)
 	}
-	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-		defer cancel()
-		if noWorker(ctx, c) {
-			return errNoWorker
-		}
+	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	if noWorker(wctx, c) {
+		return errNoWorker
 	}
-	return failf(exitCouldNot, "run %s does not answer: %w", id, err)
+	return failf(exitCouldNot, "run %s does not answer: %w. Fix: look at Temporal and at the worker's log; the run itself is durable", id, err)
 }
 
 // completeRuns offers the ids of open runbooks to the shell.

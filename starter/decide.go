@@ -22,6 +22,9 @@ func newDecideCmd() *cobra.Command {
   acpflow decide install/moscow/west --action skip --reason "console is checked by hand, CHG-1042"`,
 		RunE: withTemporal(func(cmd *cobra.Command, args []string, c client.Client) error {
 			d.Action = workflows.Action(action)
+			if err := mustBeOpen(cmd.Context(), c, args[0]); err != nil {
+				return err
+			}
 			if err := fillDecision(cmd.Context(), c, args[0], &d); err != nil {
 				return err
 			}
@@ -110,24 +113,27 @@ after it nothing is undone. A run that waits for a decision is answered with abo
 }
 
 func abort(ctx context.Context, c client.Client, id string, d workflows.Decision) (string, error) {
+	if err := mustBeOpen(ctx, c, id); err != nil {
+		return "", err
+	}
 	status, err := queryStatus(ctx, c, id)
+	if err == nil && status.Gate != nil && status.Gate.Undo {
+		return "", failf(exitBadInput, "run %s is undoing already and asks about step %s. Fix: acpflow decide %s --action retry", id, status.Gate.Step, id)
+	}
 	if err == nil && status.Gate != nil {
-		if status.Gate.Undo {
-			return "", failf(exitBadInput, "run %s is undoing already and asks about step %s. Fix: acpflow decide %s --action retry", id, status.Gate.Step, id)
-		}
 		if err := fillDecision(ctx, c, id, &d); err != nil {
 			return "", err
 		}
 		return sendDecision(ctx, c, id, d)
 	}
-	if err != nil && exitCode(err) == exitBadInput {
+	// Not parked, or no worker to ask: the cancellation waits in the run for one.
+	d.Step = "-" // a cancellation answers no gate
+	if err := fillDecision(ctx, c, id, &d); err != nil {
 		return "", err
 	}
-	if status != nil && status.Ended != nil {
-		return "", failf(exitBadInput, "run %s has ended already: %s", id, status.Outcome)
-	}
-	if err := c.CancelWorkflow(ctx, id, ""); err != nil {
+	err = c.CancelWorkflowWithOptions(ctx, client.CancelWorkflowOptions{WorkflowID: id, Reason: fmt.Sprintf("%s (by %s)", d.Reason, d.By)})
+	if err != nil {
 		return "", explain(ctx, c, id, err)
 	}
-	return fmt.Sprintf("cancellation of %s requested (%s)", id, d.Reason), nil
+	return fmt.Sprintf("cancellation of %s requested by %s: %s", id, d.By, d.Reason), nil
 }

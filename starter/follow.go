@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -28,6 +29,7 @@ type followOptions struct {
 
 // moment is one look at a run.
 type moment struct {
+	id     string
 	status *workflows.Progress // nil while no worker answers
 	active []activities.Progress
 	closed bool
@@ -37,10 +39,9 @@ type moment struct {
 // returns the exit code as an error.
 func follow(cmd *cobra.Command, c client.Client, id string, o followOptions) error {
 	ctx := cmd.Context()
+	var limit <-chan time.Time // not a deadline of ctx: gRPC would report it as an error of its own
 	if o.limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.limit, errLimit)
-		defer cancel()
+		limit = time.After(o.limit)
 	}
 	view := newView(cmd, o.json)
 	defer view.close()
@@ -50,7 +51,7 @@ func follow(cmd *cobra.Command, c client.Client, id string, o followOptions) err
 		now, err := look(ctx, c, id)
 		switch {
 		case ctx.Err() != nil:
-			return waitEnded(ctx, id)
+			return failf(exitWaitEnded, "stopped watching; the run goes on. acpflow watch %s shows it again", id)
 		case err != nil:
 			return err
 		}
@@ -65,30 +66,25 @@ func follow(cmd *cobra.Command, c client.Client, id string, o followOptions) err
 		}
 		select {
 		case <-ctx.Done():
-			return waitEnded(ctx, id)
+		case <-limit:
+			return failf(exitWaitEnded, "the wait's limit passed; the run goes on. Fix: acpflow watch %s", id)
 		case <-ticker.C:
 		}
 	}
 }
 
-var errLimit = errors.New("the wait's limit passed")
-
-func waitEnded(ctx context.Context, id string) error {
-	if errors.Is(context.Cause(ctx), errLimit) {
-		return failf(exitWaitEnded, "%w; the run goes on. Fix: acpflow watch %s", errLimit, id)
-	}
-	return failf(exitWaitEnded, "stopped watching; the run goes on. acpflow watch %s shows it again", id)
-}
-
-// look describes and queries a run. A run that no worker answers for is not an
-// error: it is durable and goes on when a worker is back.
+// look describes and queries a run. A server or a worker that does not answer
+// is no error: the run is durable and goes on when they are back.
 func look(ctx context.Context, c client.Client, id string) (moment, error) {
-	var m moment
+	m := moment{id: id}
 	dctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	desc, err := c.DescribeWorkflowExecution(dctx, id, "")
-	if err != nil {
+	if _, unknown := errors.AsType[*serviceerror.NotFound](err); unknown {
 		return m, explain(ctx, c, id, err)
+	}
+	if err != nil {
+		return m, nil
 	}
 	m.closed = desc.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	m.active = activeProgress(desc)
@@ -164,5 +160,5 @@ func parked(cmd *cobra.Command, id string, status *workflows.Progress, asJSON bo
 		}
 	}
 	g := status.Gate
-	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  acpflow decide %s --action %s --reason …", g.Step, g.Error, id, g.Actions[0])
+	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  %s", g.Step, printable(g.Error), decideHint(id, g))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -41,6 +42,9 @@ func newListCmd() *cobra.Command {
 		RunE: withTemporal(func(cmd *cobra.Command, _ []string, c client.Client) error {
 			if err := out.check(); err != nil {
 				return err
+			}
+			if limit < 1 || limit > 1000 {
+				return failf(exitBadInput, "--limit %d is not between 1 and 1000", limit)
 			}
 			var filter []string
 			if site != "" {
@@ -78,7 +82,7 @@ func listRuns(ctx context.Context, c client.Client, filter string, limit int) ([
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	answer, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(min(limit, 1000)), Query: query}) //nolint:gosec // bounded
+	answer, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(limit), Query: query}) //nolint:gosec // bounded
 	if err != nil {
 		return nil, failf(exitCouldNot, "runs can't be listed: %w", err)
 	}
@@ -91,7 +95,7 @@ func listRuns(ctx context.Context, c client.Client, filter string, limit int) ([
 
 func lineOf(e *workflowpb.WorkflowExecutionInfo) runLine {
 	attrs := e.GetSearchAttributes().GetIndexedFields()
-	return runLine{
+	line := runLine{
 		ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId(), Runbook: e.GetType().GetName(),
 		Site:    attr(attrs, workflows.AttrSite.GetName()),
 		Cluster: attr(attrs, workflows.AttrCluster.GetName()),
@@ -101,6 +105,13 @@ func lineOf(e *workflowpb.WorkflowExecutionInfo) runLine {
 		Status:  e.GetStatus().String(),
 		Started: e.GetStartTime().AsTime(),
 	}
+	switch workflows.Outcome(line.Outcome) {
+	case workflows.InProgress, workflows.Waiting, workflows.Undoing:
+		if e.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING { // terminated: the run could not say so itself
+			line.Outcome = strings.ToLower(line.Status)
+		}
+	}
+	return line
 }
 
 func attr(fields map[string]*commonpb.Payload, name string) string {

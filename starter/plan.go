@@ -18,7 +18,7 @@ func newPlanCmd() *cobra.Command {
 	var siteArg, cluster string
 	verbs := make([]string, len(workflows.Books))
 	for i, b := range workflows.Books {
-		verbs[i] = strings.ToLower(b.Name)
+		verbs[i] = b.Verb
 	}
 	cmd := &cobra.Command{
 		Use: "plan RUNBOOK --site FILE|NAME", Short: "Print the steps of a runbook, with the very commands and API calls, and do nothing",

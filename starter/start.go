@@ -67,6 +67,12 @@ func (f *startFlags) start(cmd *cobra.Command, c client.Client, book workflows.R
 	if f.request.RequestedBy == "" {
 		f.request.RequestedBy = cfg.RequestedBy
 	}
+	if err := f.request.Validate(); err != nil {
+		return runError(err)
+	}
+	if f.limit > 0 && !f.wait {
+		return failf(exitBadInput, "--wait-timeout needs --wait")
+	}
 	ctx := cmd.Context()
 	if noWorker(ctx, c) {
 		printf(cmd.ErrOrStderr(), "acpflow: no worker polls %q yet; the run starts when one does\n", workflows.TaskQueue)
@@ -87,7 +93,7 @@ func (f *startFlags) start(cmd *cobra.Command, c client.Client, book workflows.R
 
 func startOptions(book workflows.Runbook, r workflows.Request) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                                       workflows.RunID(book.Name, r.Site, r.Cluster),
+		ID:                                       workflows.RunID(book.Verb, r.Site, r.Cluster),
 		TaskQueue:                                workflows.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
@@ -110,7 +116,7 @@ func summary(book workflows.Runbook, r workflows.Request) string {
 
 func startFailed(err error, book workflows.Runbook, r workflows.Request) error {
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
-		id := workflows.RunID(book.Name, r.Site, r.Cluster)
+		id := workflows.RunID(book.Verb, r.Site, r.Cluster)
 		return failf(exitSiteBusy, "%s is running already. Fix: acpflow watch %s, or acpflow abort %s", id, id, id)
 	}
 	if errors.Is(err, context.Canceled) {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
+
+	"github.com/acpflow/acpflow/workflows"
 )
 
 func newStatusCmd() *cobra.Command {
@@ -15,9 +17,16 @@ func newStatusCmd() *cobra.Command {
 			if err := out.check(); err != nil {
 				return err
 			}
+			ended, err := closedAs(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
 			status, err := queryStatus(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
+			}
+			if ended != "" && status.Ended == nil { // terminated: the run itself could not say so
+				status.Outcome = workflows.Outcome(ended)
 			}
 			if out.json() {
 				return printJSON(cmd.OutOrStdout(), status)
@@ -29,7 +38,7 @@ func newStatusCmd() *cobra.Command {
 				printf(w, "  %-8s %-26s %s%s\n", s.State, s.ID, s.Title, outcomeOf(s))
 			}
 			if g := status.Gate; g != nil {
-				printf(w, "\nA person must decide about %s (possible: %v):\n%s\n", g.Step, g.Actions, g.Error)
+				printf(w, "\nA person must decide about %s (%s):\n%s\n", g.Step, decideHint(args[0], g), printable(g.Error))
 			}
 			return nil
 		}),

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -39,6 +40,7 @@ type lineView struct {
 	tenth   int64
 	text    string
 	waiting bool
+	asked   time.Time // the gate that was shown last
 }
 
 func (v *lineView) close() {}
@@ -46,7 +48,7 @@ func (v *lineView) close() {}
 func (v *lineView) show(m moment) {
 	if m.status == nil {
 		if !v.waiting && !m.closed {
-			v.line("waiting for a worker to answer; the run is durable")
+			v.line("waiting for Temporal and a worker to answer; the run is durable")
 		}
 		v.waiting = true
 		return
@@ -62,6 +64,39 @@ func (v *lineView) show(m moment) {
 	for _, p := range m.active {
 		v.progress(p)
 	}
+	v.gate(m)
+}
+
+// gate says once per gate that a person is asked, and how to answer.
+func (v *lineView) gate(m moment) {
+	g := m.status.Gate
+	if g == nil || g.Since.Equal(v.asked) {
+		return
+	}
+	v.asked = g.Since
+	v.line("DECISION NEEDED about " + g.Step + ": " + decideHint(m.id, g))
+	if g.Undo {
+		v.line("         its undo failed: " + printable(g.Error))
+	}
+}
+
+// decideHint is the command that answers a gate.
+func decideHint(id string, g *workflows.Gate) string {
+	words := make([]string, len(g.Actions))
+	for i, a := range g.Actions {
+		words[i] = string(a)
+	}
+	return fmt.Sprintf("acpflow decide %s --action %s --reason …", id, strings.Join(words, "|"))
+}
+
+// printable drops what could steer the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func (v *lineView) progress(p activities.Progress) {
@@ -83,9 +118,9 @@ func (v *lineView) line(s string) { printf(v.w, "%s  %s\n", time.Now().Format(ti
 func outcomeOf(s workflows.StepProgress) string {
 	switch {
 	case s.Error != "":
-		return ": " + s.Error
+		return ": " + printable(s.Error)
 	case s.Evidence != nil:
-		return ": " + s.Evidence.Summary
+		return ": " + printable(s.Evidence.Summary)
 	}
 	return ""
 }

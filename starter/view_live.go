@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"github.com/acpflow/acpflow/activities"
@@ -29,10 +30,10 @@ func (v *liveView) close() { v.lines = 0 }
 
 func (v *liveView) show(m moment) {
 	width, height, err := term.GetSize(int(v.w.Fd()))
-	if err != nil {
+	if err != nil || width < 20 || height < 5 { // a terminal that does not tell its size
 		width, height = 100, 40
 	}
-	lines := liveLines(m)
+	lines := liveLines(m, width)
 	if len(lines) > height-1 {
 		lines = lines[len(lines)-height+1:]
 	}
@@ -42,15 +43,15 @@ func (v *liveView) show(m moment) {
 	}
 	b.WriteString("\x1b[J")
 	for _, line := range lines {
-		b.WriteString(cut(line, width) + "\n")
+		b.WriteString(ansi.Truncate(line, width, "") + "\n")
 	}
 	v.lines = len(lines)
 	printf(v.w, "%s", b.String())
 }
 
-func liveLines(m moment) []string {
+func liveLines(m moment, width int) []string {
 	if m.status == nil {
-		return []string{"waiting for a worker to answer; the run is durable"}
+		return []string{"waiting for Temporal and a worker to answer; the run is durable"}
 	}
 	p := m.status
 	finished, total := p.Counts()
@@ -65,8 +66,8 @@ func liveLines(m moment) []string {
 	}
 	if g := p.Gate; g != nil {
 		lines = append(lines, "", "\x1b[31mA person must decide\x1b[0m about "+g.Step+":")
-		lines = append(lines, strings.Split(g.Error, "\n")...)
-		lines = append(lines, fmt.Sprintf("  acpflow decide RUN --action %v --reason …", g.Actions))
+		lines = append(lines, strings.Split(ansi.Wrap(printable(g.Error), width, ""), "\n")...)
+		lines = append(lines, "  "+decideHint(m.id, g))
 	}
 	return lines
 }
@@ -88,24 +89,4 @@ func bar(p activities.Progress) string {
 	}
 	full := int(min(p.Done, p.Total) * barWidth / p.Total)
 	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + fmt.Sprintf(" %3d %%  %s", p.Done*100/p.Total, describe(p))
-}
-
-// cut shortens a line to the terminal's width; escape sequences take no room.
-func cut(s string, width int) string {
-	var b strings.Builder
-	room, escape := width, false
-	for _, r := range s {
-		switch {
-		case r == '\x1b':
-			escape = true
-		case escape:
-			escape = r != 'm'
-		default:
-			if room--; room < 0 {
-				return b.String() + "\x1b[0m"
-			}
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

@@ -33,7 +33,7 @@ func TestLineViewPrintsEachChangeOnce(t *testing.T) {
 	assert.Equal(t, `done     execute.01  Step
 running  execute.02  Step
          50 %  uploading  50 B of 100 B
-waiting for a worker to answer; the run is durable
+waiting for Temporal and a worker to answer; the run is durable
 done     execute.02  Step
 running  execute.03  Step
 `, got)
@@ -47,15 +47,10 @@ func TestBarAndSizeReadWell(t *testing.T) {
 	assert.Contains(t, bar(activities.Progress{Done: 7, Total: 5, Unit: "steps"}), "██████████████████████████████", "too much done must not overflow")
 }
 
-func TestCutIgnoresEscapes(t *testing.T) {
-	assert.Equal(t, "\x1b[31mab\x1b[0m", cut("\x1b[31mabcd\x1b[0m", 2))
-	assert.Equal(t, "\x1b[31mab\x1b[0m", cut("\x1b[31mab\x1b[0m", 2))
-}
-
 func TestLiveViewShowsTheGate(t *testing.T) {
 	p := progressWith(workflows.Done, workflows.Parked)
 	p.Gate = &workflows.Gate{Step: "execute.02", Error: "disk full. Fix: free it", Actions: []workflows.Action{workflows.Retry, workflows.Abort}}
-	lines := liveLines(moment{status: p})
-	assert.Contains(t, lines[len(lines)-1], "[retry abort]")
+	lines := liveLines(moment{id: "install/lab/west", status: p}, 100)
+	assert.Contains(t, lines[len(lines)-1], "acpflow decide install/lab/west --action retry|abort")
 	assert.Contains(t, lines, "disk full. Fix: free it")
 }

@@ -11,6 +11,7 @@ import (
 // the site's package must be the hybrid one by now (PKG-10).
 var AddArchitectureBook = Runbook{
 	Name:    AddArchitectureName,
+	Verb:    "add-architecture",
 	Changes: true,
 	Steps: func(s *site.Site, c *site.Cluster, out *Progress) []Step {
 		i := newInstall(s, c, out)

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"strings"
 
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -36,11 +35,10 @@ func PlanOf(book Runbook, snapshot site.Snapshot, cluster string) (Plan, error) 
 	return Plan{Runbook: book.Name, Site: snapshot.Name, Cluster: c.Name, SiteSHA256: snapshot.SHA256, Steps: infos(steps)}, nil
 }
 
-// BookNamed finds a runbook by its workflow type or CLI verb ("install",
-// "add-architecture").
-func BookNamed(name string) (Runbook, bool) {
+// BookNamed finds a runbook by its CLI verb.
+func BookNamed(verb string) (Runbook, bool) {
 	for _, b := range Books {
-		if strings.EqualFold(strings.ReplaceAll(name, "-", ""), b.Name) {
+		if b.Verb == verb {
 			return b, true
 		}
 	}

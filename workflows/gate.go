@@ -1,10 +1,12 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.temporal.io/sdk/workflow"
 )
@@ -74,6 +76,8 @@ func (d *decisions) validate(_ workflow.Context, in Decision) error {
 		return fmt.Errorf("action %q is not possible for step %s; possible: %s", in.Action, gate.Step, joinActions(gate.Actions))
 	case strings.TrimSpace(in.By) == "":
 		return fmt.Errorf(`"by" is missing: say who decides`)
+	case len(in.By) > 200 || len(in.Reason) > 2000 || strings.ContainsFunc(in.By+in.Reason, unicode.IsControl):
+		return errors.New(`"by" may have 200 characters and "reason" 2000, on one line`)
 	case in.Action != Retry && strings.TrimSpace(in.Reason) == "":
 		return fmt.Errorf(`"reason" is missing: %s needs one`, in.Action)
 	}

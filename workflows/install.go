@@ -10,6 +10,7 @@ import (
 // InstallBook installs a `global` cluster: PREPARE → EXECUTE → VERIFY (GEN-02).
 var InstallBook = Runbook{
 	Name:    InstallName,
+	Verb:    "install",
 	Changes: true,
 	Steps: func(s *site.Site, c *site.Cluster, out *Progress) []Step {
 		i := newInstall(s, c, out)

@@ -4,11 +4,7 @@
 // was recorded before anything is done.
 package workflows
 
-import (
-	"strings"
-
-	"go.temporal.io/sdk/temporal"
-)
+import "go.temporal.io/sdk/temporal"
 
 // TaskQueue is the one queue that acpflow workers poll.
 const TaskQueue = "acpflow"
@@ -46,8 +42,12 @@ const (
 
 // RunID is the workflow id that the CLI gives a runbook: one per site, cluster
 // and verb, so that starting twice finds the first.
-func RunID(runbook, site, cluster string) string {
-	return strings.ToLower(runbook) + "/" + site + "/" + cluster
+func RunID(verb, site, cluster string) string {
+	id := verb + "/" + site
+	if cluster == "" { // the site's only one
+		return id
+	}
+	return id + "/" + cluster
 }
 
 // LeaseID is the workflow id of a site's lease. Holding it is the right to change.

@@ -23,6 +23,10 @@ const nodesPerActivity = 50
 // rollCalls is how often unreachable nodes are tried before a person is asked.
 const rollCalls = 3
 
+// maxGateText bounds what a gate shows of many nodes' troubles, in bytes; the
+// findings themselves are in the step's evidence.
+const maxGateText = 16 << 10
+
 // install is what the steps of one run share: the site, and what earlier steps
 // found. Its methods build steps; building does no I/O.
 type install struct {
@@ -48,7 +52,7 @@ func (i *install) scope() activities.Scope {
 func (i *install) reachNodes() Step {
 	return Step{
 		StepInfo: StepInfo{
-			ID: "prepare.01-reach", Title: fmt.Sprintf("Reach all %d nodes over SSH, host keys verified, sudo without password", len(i.cluster.Nodes)),
+			ID: "prepare.01-reach", Title: fmt.Sprintf("Reach every node (%d) over SSH, host keys verified, sudo without password", len(i.cluster.Nodes)),
 			Source: []string{"GEN-02", "CHK-08"}, Effect: Read,
 			Calls: []string{"ssh USER@NODE sudo -n true   # every node"},
 		},
@@ -161,7 +165,7 @@ func nodeFaults(failed []activities.NodeReport) error {
 	for _, r := range failed {
 		errs = append(errs, fmt.Errorf("%s: %s", r.Node, r.Fault.Message))
 	}
-	return temporal.NewNonRetryableApplicationError(errors.Join(errs...).Error(), string(failed[0].Fault.Class), nil)
+	return temporal.NewNonRetryableApplicationError(clip(errors.Join(errs...).Error(), maxGateText), string(failed[0].Fault.Class), nil)
 }
 
 // judged makes the evidence of a check step; a blocking finding is its error.
@@ -183,7 +187,8 @@ func judged(findings []checks.Finding) (activities.Evidence, error) {
 		return evidence, nil
 	}
 	return evidence, temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("%d of %d checks block the install:\n%s", len(blocking), len(findings), strings.Join(blocking, "\n")), string(fault.Gate), nil)
+		clip(fmt.Sprintf("%d of %d checks block the install:\n%s", len(blocking), len(findings), strings.Join(blocking, "\n")), maxGateText)+
+			"\nA waiver or another change of the site document needs a new start: abort, then start again; this run keeps the document it began with", string(fault.Gate), nil)
 }
 
 func names(nodes []activities.Node) []string {

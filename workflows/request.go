@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"strings"
+	"unicode"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 // Request is the one input of every runbook: what a person can type into the
@@ -30,8 +33,6 @@ const (
 
 const requestExample = `{"site":"moscow","cluster":"west","change":"CHG-1042"}`
 
-var requestName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 // decodeRequest reads the typed input strictly: an unknown or misspelt field
 // must not silently become a default. Errors are non-retryable InvalidInput.
 func decodeRequest(raw converter.RawValue) (Request, error) {
@@ -48,22 +49,26 @@ func decodeRequest(raw converter.RawValue) (Request, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return req, invalidInput(errors.New("there is more than one JSON value"))
 	}
-	return req, req.validate()
+	return req, req.Validate()
 }
 
-func (r *Request) validate() error {
+// Validate fills in defaults and refuses what no run could use. Errors are
+// non-retryable InvalidInput that name the field.
+func (r *Request) Validate() error {
 	if r.OnFailure == "" {
 		r.OnFailure = OnFailureAsk
 	}
 	switch {
 	case r.Site == "":
 		return invalidInput(errors.New(`"site" is missing`))
-	case !requestName.MatchString(r.Site):
+	case !site.IsLabel(r.Site):
 		return invalidInput(fmt.Errorf(`"site" %q is not a site name (lower-case letters, digits and "-")`, r.Site))
-	case r.Cluster != "" && !requestName.MatchString(r.Cluster):
+	case r.Cluster != "" && !site.IsLabel(r.Cluster):
 		return invalidInput(fmt.Errorf(`"cluster" %q is not a cluster name (lower-case letters, digits and "-")`, r.Cluster))
 	case r.OnFailure != OnFailureAsk && r.OnFailure != OnFailureAbort:
 		return invalidInput(fmt.Errorf(`"onFailure" %q is neither "ask" nor "abort"`, r.OnFailure))
+	case strings.ContainsFunc(r.Change+r.RequestedBy, unicode.IsControl):
+		return invalidInput(errors.New(`"change" and "requestedBy" must be one line`))
 	case len(r.Change) > 200 || len(r.RequestedBy) > 200:
 		return invalidInput(errors.New(`"change" and "requestedBy" may have at most 200 characters`))
 	}

@@ -15,8 +15,9 @@ import (
 
 // Runbook is a workflow seen as its ordered list of steps.
 type Runbook struct {
-	Name    string
-	Changes bool // holds the site's lease while it runs
+	Name    string // workflow type
+	Verb    string // the CLI's word for it, also in the workflow id
+	Changes bool   // holds the site's lease while it runs
 	// Steps builds the list from the site alone; it does no I/O and is also
 	// what `acpflow plan` calls.
 	Steps func(s *site.Site, c *site.Cluster, out *Progress) []Step
