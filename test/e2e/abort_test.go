@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/acpflow/acpflow/test/harness"
+	"github.com/acpflow/acpflow/test/lab/installer/faults"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// An abort before the point of no return puts the node back, installer and all,
+// and the history says who wanted it and why.
+func TestAbortOfARunningStepPutsTheNodeBack(t *testing.T) {
+	world.pristine(t)
+	world.orders(t, "solo-1", faults.Faults{SetupSilent: true})
+	id := world.install(t, world.site(t, "aborted", "solo", nil))
+	running(t, id, "execute.07-wait-installer")
+	out, errs, code, err := harness.CLI(t.Context(), world.server, "abort", id, "--by", "ops-on-call", "--reason", "the window is over")
+	require.NoError(t, err)
+	require.Zero(t, code, errs)
+	assert.Contains(t, out, "cancellation of "+id)
+	assert.True(t, temporal.IsCanceledError(world.failure(t, id)))
+	nothingLeft(t, "solo-1")
+	list, err := world.node(t, "solo-1").Script(t.Context(), "docker ps -a --format '{{.Names}}' 2>/dev/null || true")
+	require.NoError(t, err)
+	assert.NotContains(t, list, "minialauda-control-plane")
+	assert.Zero(t, posts(t, "solo-1"))
+	p, err := world.status(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, workflows.Cancelled, p.Outcome)
+	assert.Contains(t, string(world.history(t, id)), "the window is over (by ops-on-call)")
+
+	_, errs, code, err = harness.CLI(t.Context(), world.server, "abort", id, "--reason", "again")
+	require.NoError(t, err)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errs, "has ended: canceled")
+}
