@@ -47,6 +47,8 @@ check 'compose file, test tools and stand-ins' make test-tools
 check 'embedded Temporal server' make test-devserver
 check 'lab' make test-lab
 check 'end to end, and in a browser' make test-e2e
+check 'the demo' make demo
+check 'the demo once more' make demo
 
 heading "finished in $((SECONDS / 60)) minutes"
 if ((${#failed[@]})); then
