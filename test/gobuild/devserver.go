@@ -8,7 +8,6 @@ import (
 	"runtime"
 
 	"github.com/acpflow/acpflow/internal/fault"
-	"github.com/acpflow/acpflow/test/lab/binaries"
 )
 
 // Root is the repository's folder. It is found beside this file, so programs
@@ -29,7 +28,7 @@ func Devserver(ctx context.Context, log io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache, err := binaries.CacheDir()
+	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}

@@ -32,6 +32,7 @@ type Program struct {
 	Cache string    // directory of the results
 	Takes string    // what a person should expect, for example "about 14 minutes cold"
 	Log   io.Writer // progress lines; nil discards them
+	Flags []string  // further flags of go build
 }
 
 // Cached returns the path of the built program and compiles it when the cache
@@ -57,9 +58,8 @@ func Cached(ctx context.Context, p Program) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	fmt.Fprintf(p.Log, "%s: building, %s, once per version\n", p.Name, p.Takes)
 	unfinished := path + ".unfinished"
-	if err := compile(ctx, p, unfinished); err != nil {
+	if err := Compile(ctx, p, unfinished); err != nil {
 		return "", err
 	}
 	if err := os.Rename(unfinished, path); err != nil {
@@ -68,8 +68,10 @@ func Cached(ctx context.Context, p Program) (string, error) {
 	return path, nil
 }
 
-func compile(ctx context.Context, p Program, out string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-v", "-o", out, ".")
+// Compile builds the program to out, with a progress line every so often.
+func Compile(ctx context.Context, p Program, out string) error {
+	fmt.Fprintf(p.Log, "%s: building, %s, once per version\n", p.Name, p.Takes)
+	build := exec.CommandContext(ctx, "go", append(append([]string{"build", "-v"}, p.Flags...), "-o", out, ".")...)
 	build.Dir = p.Dir
 	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) }
 	build.WaitDelay = 10 * time.Second

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/acpflow/acpflow/test/lab/binaries"
+	"github.com/acpflow/acpflow/test/gobuild"
 )
 
 //go:embed image.sh
@@ -34,7 +34,7 @@ var imagePackages = []string{
 // ensureImage returns the shared root file system, building it when the cache
 // has none for these packages and this script.
 func ensureImage(ctx context.Context, log io.Writer) (string, error) {
-	cache, err := binaries.CacheDir()
+	cache, err := gobuild.CacheDir()
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/acpflow/acpflow/test/gobuild"
 	"github.com/acpflow/acpflow/test/harness"
-	"github.com/acpflow/acpflow/test/lab/binaries"
 )
 
 func main() {
@@ -31,7 +30,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cache, err := binaries.CacheDir()
+	cache, err := gobuild.CacheDir()
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/test/gobuild"
 )
 
 // Components are the program names every directory of this package offers.
@@ -25,20 +26,8 @@ const multicall = "controlplane"
 
 // Options of Directory. The zero value is ready to use.
 type Options struct {
-	Cache string    // default CacheDir()
+	Cache string    // default gobuild.CacheDir()
 	Log   io.Writer // progress lines; nil discards them
-}
-
-// CacheDir is $ACPFLOW_CACHE, or acpflow below the user's cache directory.
-func CacheDir() (string, error) {
-	if dir := os.Getenv("ACPFLOW_CACHE"); dir != "" {
-		return dir, nil
-	}
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fault.New(fault.Internal, "find cache directory", "", "set ACPFLOW_CACHE", err)
-	}
-	return filepath.Join(base, "acpflow"), nil
 }
 
 // Directory returns a directory that holds every component as an executable
@@ -49,7 +38,7 @@ func Directory(ctx context.Context, o Options) (string, error) {
 		o.Log = io.Discard
 	}
 	if o.Cache == "" {
-		dir, err := CacheDir()
+		dir, err := gobuild.CacheDir()
 		if err != nil {
 			return "", err
 		}

@@ -1,11 +1,9 @@
 package binaries
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -70,12 +68,6 @@ func TestAnIncompleteDirectoryIsReplaced(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), ".controlplane-*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
-}
-
-func TestCompilerMessagesAreKeptApartFromProgress(t *testing.T) {
-	var messages, log bytes.Buffer
-	report(strings.NewReader("k8s.io/api/core/v1\n# example.com/x\nmain.go:3:1: syntax error\n"), &messages, time.Now(), &log)
-	require.Equal(t, "# example.com/x\nmain.go:3:1: syntax error\n", messages.String())
 }
 
 func TestReleaseIsReadFromTheModuleFile(t *testing.T) {

@@ -1,8 +1,6 @@
 package binaries
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,14 +11,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/test/gobuild"
 )
-
-// silence is how long a build may print nothing: nobody should have to guess
-// whether a terminal that is quiet for ten minutes is still alive.
-const silence = 15 * time.Second
 
 // build compiles the multi-call binary once per key and links the components
 // to it. The key covers all that shapes the result.
@@ -55,59 +49,14 @@ func compile(ctx context.Context, src, out string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "control plane: building Kubernetes %s, etcd and kwok (about 10 minutes cold, half a minute warm, once per version)\n", version)
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	const pkg = "k8s.io/component-base/version."
 	flags := fmt.Sprintf("-s -w -X %sgitVersion=%s -X %sgitMajor=%s -X %sgitMinor=%s", pkg, version, pkg, major, pkg, minor)
-	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-ldflags", flags, "-o", out, ".")
-	cmd.Dir = src
-	var errors bytes.Buffer
-	pipe, err := cmd.StderrPipe()
-	if err != nil {
-		return fault.New(fault.Internal, "build control plane", src, "", err)
-	}
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return fault.New(fault.Internal, "build control plane", src, "install Go and put it in PATH", err)
-	}
-	report(pipe, &errors, start, log)
-	if err := cmd.Wait(); err != nil {
-		return fault.New(fault.Internal, "build control plane", src, "read the compiler's message",
-			fmt.Errorf("%w: %s", err, bytes.TrimSpace(errors.Bytes())))
-	}
-	fmt.Fprintf(log, "control plane: built in %s\n", time.Since(start).Round(time.Second))
-	return nil
-}
-
-// report turns `go build -v` (one package a line) into a line every so often
-// and keeps what is not a package path: the compiler's messages.
-func report(out io.Reader, messages *bytes.Buffer, start time.Time, log io.Writer) {
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		for scan := bufio.NewScanner(out); scan.Scan(); {
-			lines <- scan.Text()
-		}
-	}()
-	tick := time.NewTicker(silence)
-	defer tick.Stop()
-	packages, last := 0, "linking"
-	for {
-		select {
-		case line, ok := <-lines:
-			if !ok {
-				return
-			}
-			if strings.ContainsAny(line, " :#") {
-				messages.WriteString(line + "\n")
-				continue
-			}
-			packages, last = packages+1, line
-		case <-tick.C:
-			fmt.Fprintf(log, "control plane: %s, %d packages compiled, now %s\n", time.Since(start).Round(time.Second), packages, last)
-		}
-	}
+	return gobuild.Compile(ctx, gobuild.Program{
+		Name: "control plane (Kubernetes " + version + ", etcd, kwok)", Dir: src, Log: log,
+		Takes: "about 10 minutes cold, half a minute warm", Flags: []string{"-ldflags", flags},
+	}, out)
 }
 
 // buildKey names a build by its inputs: module files, program, Go release.
