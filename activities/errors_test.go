@@ -72,3 +72,23 @@ func TestTailKeepsWholeLinesOfTheEnd(t *testing.T) {
 func TestShellQuote(t *testing.T) {
 	assert.Equal(t, `'it'\''s $(x)'`, shellQuote("it's $(x)"))
 }
+
+// A worker that is told to stop ends its long activities in time to say so:
+// another attempt goes on at once instead of after a missed heartbeat.
+func TestStoppingWorkerHandsItsActivitiesOver(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&Boundary{}}})
+	stop := make(chan struct{})
+	env.SetWorkerStopChannel(stop)
+	env.RegisterActivityWithOptions(func(ctx context.Context) error {
+		close(stop)
+		<-ctx.Done()
+		return ctx.Err()
+	}, activity.RegisterOptions{Name: "Waits"})
+	_, err := env.ExecuteActivity("Waits")
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	assert.Equal(t, "WorkerStopping", app.Type())
+	assert.False(t, app.NonRetryable(), "another attempt must continue")
+}
