@@ -91,7 +91,7 @@ bench: deps ## compare uploads with scp, and measure the install's own overhead
 .PHONY: lint determinism fmt tidy-check vulncheck
 lint: $(GOLANGCI) ## formatting, vet and golangci-lint (LINTED=. for the root module alone)
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "not formatted, see above: make fmt"; exit 1; }
-	@for m in $(LINTED); do echo "lint: $$m"; (cd $$m && go vet ./... && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@for m in $(LINTED); do echo "lint: $$m"; (cd $$m && go vet ./... && $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
 
 determinism: $(WORKFLOWCHECK) ## workflow code does nothing that a replay could not repeat
 	$(WORKFLOWCHECK) -config workflows/workflowcheck.config.yaml ./workflows/... ./worker/...
