@@ -77,9 +77,9 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 	nothingLeft(t, "solo-1")
 }
 
-// A disk that fills up during the upload, after the space check, is the same
-// to the user: parked, with the cause.
-func TestDiskThatFillsUpDuringUploadParks(t *testing.T) {
+// A small disk under another package folder parks before anything is sent. A
+// disk that fills up midway is tested with the upload itself.
+func TestSmallDiskParksBeforeAnythingIsSent(t *testing.T) {
 	world.pristine(t)
 	node := world.node(t, "solo-1")
 	name := world.site(t, "fillsup", "solo", func(s *site.Site) { s.Package.Directory = "/mnt/packages" })
