@@ -18,7 +18,7 @@ func TestInstallRunsTheRunbookInOrder(t *testing.T) {
 	assert.Equal(t, []string{"LoadSite", "RecordPlan",
 		"ReachNodes", "CheckNodes", "CompareNodes",
 		"InspectPackage", "CheckSpace", "UploadPackage", "ExtractPackage", "CheckSpace", "RunSetup", "WaitForInstaller", "ConfigureInstaller", "WatchInstaller",
-		"CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods", "CheckPlatform", "FindInstaller"}, w.calls)
+		"CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods", "CheckPlatform", "FindInstaller"}, w.done())
 	var result workflows.Progress
 	require.NoError(t, w.env.GetWorkflowResult(&result))
 	assert.Equal(t, workflows.Succeeded, result.Outcome)
@@ -66,9 +66,9 @@ func TestInstallParksAtTheFailingStep(t *testing.T) {
 				assert.Contains(t, p.Gate.Error, c.broken+" is broken. Fix: mend it")
 				assert.Equal(t, workflows.Waiting, p.Outcome)
 				assert.False(t, w.called(c.next), "%s must not run after %s failed", c.next, c.broken)
-				before := len(w.calls)
+				before := len(w.done())
 				w.decide(workflows.Decision{Step: c.step, Action: workflows.Abort, By: "ops", Reason: "test"})
-				w.after(time.Minute, func() { assert.Equal(t, c.undone, append([]string(nil), w.calls[before:]...)) })
+				w.after(time.Minute, func() { assert.Equal(t, c.undone, w.done()[before:]) })
 			})
 			err := w.run(request)
 			var app *temporal.ApplicationError
@@ -145,7 +145,7 @@ func TestCancellationUndoesInReverse(t *testing.T) {
 	w.after(time.Hour, w.env.CancelWorkflow)
 	err := w.run(request)
 	assert.True(t, temporal.IsCanceledError(err), "%v", err)
-	assert.Equal(t, []string{"RemoveInstaller", "RemoveExtractedPackage", "RemoveUploadedPackage"}, w.calls[len(w.calls)-3:])
+	assert.Equal(t, []string{"RemoveInstaller", "RemoveExtractedPackage", "RemoveUploadedPackage"}, w.done()[len(w.done())-3:])
 	assert.Equal(t, workflows.Cancelled, w.status().Outcome)
 }
 
@@ -209,7 +209,7 @@ func TestMalformedInputNamesTheFieldAndTheFix(t *testing.T) {
 			assert.Equal(t, workflows.ErrInvalidInput, app.Type())
 			assert.Contains(t, app.Error(), c.want)
 			assert.Contains(t, app.Error(), "Fix: start it again with input like")
-			assert.Empty(t, w.calls, "nothing may be done on bad input")
+			assert.Empty(t, w.done(), "nothing may be done on bad input")
 		})
 	}
 }

@@ -139,7 +139,15 @@ func (w *world) run(request any) error {
 	return w.env.GetWorkflowError()
 }
 
-func (w *world) called(name string) bool { return slices.Contains(w.calls, name) }
+// done lists what was called so far. An activity of a run that has ended may
+// still be going on, so the list is a copy.
+func (w *world) done() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.calls)
+}
+
+func (w *world) called(name string) bool { return slices.Contains(w.done(), name) }
 
 var request = workflows.Request{Site: "lab", Cluster: "west", Change: "CHG-1"}
 
