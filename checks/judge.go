@@ -21,9 +21,16 @@ type Input struct {
 // of Rules. A rule that can't be judged gives Error, never Pass.
 func Judge(in Input) []Finding {
 	s, err := subjectOf(in)
+	return judgeAll(in, s, err)
+}
+
+// unreadable is the verdict on a node that gave no facts: nothing is known of it.
+func unreadable(in Input, err error) []Finding { return judgeAll(in, subject{}, err) }
+
+func judgeAll(in Input, s subject, err error) []Finding {
 	var out []Finding
 	for _, r := range Rules() {
-		if r.judge == nil {
+		if r.judge == nil || !r.In(profileOf(in.Site)) {
 			continue
 		}
 		var v verdict
@@ -38,7 +45,7 @@ func Judge(in Input) []Finding {
 }
 
 func subjectOf(in Input) (subject, error) {
-	edition, err := editionOf(in.Site.Profile)
+	edition, err := editionOf(profileOf(in.Site))
 	if err != nil {
 		return subject{}, err
 	}
@@ -52,7 +59,7 @@ func subjectOf(in Input) (subject, error) {
 	}
 	node := cluster.Nodes[i]
 	return subject{
-		Facts: in.Facts, cluster: cluster, node: node, dr: in.Site.DR.Planned, edition: edition,
+		Facts: in.Facts, site: &in.Site, cluster: cluster, node: node, dr: in.Site.DR.Planned, edition: edition,
 		installer: node.Role == site.ControlPlane && cluster.InstallerNode().Name == node.Name,
 	}, nil
 }
@@ -81,6 +88,9 @@ func finding(r Rule, node string, v verdict) Finding {
 // can answer for what could not be told. An ended waiver is named.
 func accept(waivers []site.Waiver, f Finding, now time.Time) Finding {
 	if f.Outcome != Fail {
+		return f
+	}
+	if r, ok := RuleByID(f.Rule); ok && r.Strict {
 		return f
 	}
 	if w, ok := site.WaiverFor(waivers, f.Rule, f.Node, now); ok {

@@ -35,10 +35,15 @@ var editions = map[string]edition{
 	"acp-4.4-dev":  {systems42, leftoversNerdctl, unlimited},
 }
 
-func editionOf(profile string) (edition, error) {
-	if profile == "" {
-		profile = site.DefaultProfile
+// profileOf is the site's edition, or the default one.
+func profileOf(s site.Site) string {
+	if s.Profile == "" {
+		return site.DefaultProfile
 	}
+	return s.Profile
+}
+
+func editionOf(profile string) (edition, error) {
 	e, ok := editions[profile]
 	if !ok {
 		return edition{}, fmt.Errorf("there is no profile %s", clip(profile))

@@ -1,6 +1,10 @@
 package checks
 
-import "github.com/acpflow/acpflow/site"
+import (
+	"slices"
+
+	"github.com/acpflow/acpflow/site"
+)
 
 // Category says when a rule counts.
 type Category string
@@ -11,28 +15,69 @@ const (
 	Conditional Category = "conditional" // when its condition holds
 )
 
-// Rule is one rule of the document about nodes.
-type Rule struct {
-	ID       string
-	Title    string
-	Source   string // heading of the document
-	Category Category
-	Want     string // what it demands, for a person; empty when that depends on the node
-	Fix      string // what to do when it fails
+// Subject says what a rule is about, which is also where it is judged.
+type Subject string
 
-	// One of the two: about one node, or about the nodes of a cluster together.
+// The subjects. Only the first four are judged here.
+const (
+	OneNode  Subject = "node"     // one node's facts
+	AllNodes Subject = "nodes"    // the nodes of a cluster together
+	Balancer Subject = "balancer" // the load balancer, seen from outside and from the nodes
+	Package  Subject = "package"  // the Core Package
+	Document Subject = "document" // the site document alone: acpflow site validate
+	Person   Subject = "person"   // no machine can tell: advice, or something to attest
+)
+
+// Rule is one rule of the document.
+type Rule struct {
+	ID        string
+	Title     string
+	Source    string // heading of the document
+	Subject   Subject
+	Category  Category
+	Condition string   // of a conditional rule: when it counts, for a person
+	Roles     []string // roles it is about: control-plane, worker, installer, storage; empty = every node
+	Profiles  []string // editions that have the rule; empty = all
+	Strict    bool     // can't be waived
+	Want      string   // what it demands, for a person; empty when that depends on the node
+	Fix       string   // what to do when it fails: an exact command or edit
+	Conflict  string   // where the document contradicts itself here, and what acpflow does about it
+	JudgedBy  string   // for a rule without a judgement of its own: where it is enforced
+
+	// One of the two judges: about one node, or about the nodes of a cluster together.
 	judge  func(subject) verdict
-	across func(names []string, nodes map[string]Shared) verdict
+	across func(fleet) verdict
 }
 
-// subject is what a rule judges.
+// Judged reports whether Judge or JudgeTogether have a finding for the rule.
+func (r Rule) Judged() bool { return r.judge != nil || r.across != nil }
+
+// In reports whether the edition has the rule.
+func (r Rule) In(profile string) bool {
+	return len(r.Profiles) == 0 || slices.Contains(r.Profiles, profile)
+}
+
+// subject is what a rule about one node judges.
 type subject struct {
 	Facts
+	site      *site.Site
 	cluster   *site.Cluster
 	node      site.Node
 	installer bool // the installer runs here (EXE-02)
 	dr        bool // disaster recovery is planned
 	edition   edition
+}
+
+// fleet is what a rule about all nodes of a cluster judges.
+type fleet struct {
+	site     *site.Site
+	cluster  *site.Cluster
+	edition  edition
+	names    []string          // every node of the document, in its order; each has an entry in shared
+	shared   map[string]Shared // by node
+	mesh     *Mesh             // nil: the nodes were not probed
+	balancer *BalancerView     // nil: the load balancer was not probed
+	pkg      *PackageView      // nil: the package was not inspected
 }
 
 // verdict is a Finding without what the rule itself says. Empty want and fix
@@ -62,14 +107,26 @@ const (
 	headTogether = "Node preprocessing › Checks between nodes"
 )
 
-// Rules lists all rules, in the order of the document.
+// Rules lists all rules, in the order of the document. Each chapter stands in a
+// file of its own.
 func Rules() []Rule {
-	return []Rule{
-		existingKubernetes, operatingSystem,
-		ipvsModules, conntrackModules, ovnModules, confinement, swap,
-		sudo, tasksMax,
-		hostname, localhost, resolver, defaultRoute, ports, cniPorts,
-		tools, kubeletUnit, tmpExec, leftovers,
-		uniqueHostnames, sameTime,
+	return slices.Concat(
+		rulesOfScope,
+		rulesOfSystems,
+		rulesOfKernel,
+		rulesOfUsers,
+		rulesOfNetwork,
+		rulesOfSoftware,
+		rulesTogether,
+	)
+}
+
+// RuleByID finds a rule.
+func RuleByID(id string) (Rule, bool) {
+	rules := Rules()
+	i := slices.IndexFunc(rules, func(r Rule) bool { return r.ID == id })
+	if i < 0 {
+		return Rule{}, false
 	}
+	return rules[i], true
 }

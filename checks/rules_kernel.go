@@ -9,8 +9,10 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
+var rulesOfKernel = []Rule{ipvsModules, conntrackModules, ovnModules, confinement, swap}
+
 var ipvsModules = Rule{
-	ID: "CHK-03", Title: "The ip_vs kernel modules are loaded", Source: headKernel, Category: Must,
+	ID: "CHK-03", Title: "The ip_vs kernel modules are loaded", Source: headKernel, Subject: OneNode, Category: Must,
 	Want: "ip_vs, ip_vs_rr, ip_vs_wrr and ip_vs_sh loaded or built in",
 	Fix: "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh, " +
 		"and name them in /etc/modules-load.d/ipvs.conf for the next boot",
@@ -18,7 +20,7 @@ var ipvsModules = Rule{
 }
 
 var conntrackModules = Rule{
-	ID: "CHK-04", Title: "The conntrack kernel modules of old kernels are loaded", Source: headKernel, Category: Conditional,
+	ID: "CHK-04", Title: "The conntrack kernel modules of old kernels are loaded", Source: headKernel, Subject: OneNode, Category: Conditional,
 	Want:  "nf_conntrack_ipv4, and with IPv6 nf_conntrack_ipv6, loaded or built in",
 	Fix:   "modprobe -a nf_conntrack_ipv4 nf_conntrack_ipv6, and name them in /etc/modules-load.d/conntrack.conf for the next boot",
 	judge: judgeConntrack,
@@ -49,7 +51,7 @@ func judgeConntrack(s subject) verdict {
 }
 
 var ovnModules = Rule{
-	ID: "CHK-05", Title: "The kernel modules of Kube-OVN are loaded", Source: headKernel, Category: Conditional,
+	ID: "CHK-05", Title: "The kernel modules of Kube-OVN are loaded", Source: headKernel, Subject: OneNode, Category: Conditional,
 	Want: "geneve and openvswitch loaded or built in",
 	Fix:  "modprobe -a geneve openvswitch, and name them in /etc/modules-load.d/kube-ovn.conf for the next boot",
 	judge: func(s subject) verdict {
@@ -82,7 +84,7 @@ func judgeModules(s subject, wanted ...string) verdict {
 }
 
 var swap = Rule{
-	ID: "CHK-07", Title: "Swap is off", Source: headKernel, Category: Must,
+	ID: "CHK-07", Title: "Swap is off", Source: headKernel, Subject: OneNode, Category: Must,
 	Want:  "no swap area in use or in /etc/fstab",
 	Fix:   "swapoff -a, and comment out the swap lines of /etc/fstab",
 	judge: judgeSwap,

@@ -11,8 +11,10 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
+var rulesOfNetwork = []Rule{hostname, localhost, resolver, defaultRoute, ports, cniPorts}
+
 var hostname = Rule{
-	ID: "CHK-11", Title: "The hostname is well-formed", Source: headNetwork, Category: Must,
+	ID: "CHK-11", Title: "The hostname is well-formed", Source: headNetwork, Subject: OneNode, Category: Must,
 	Want: "at most 36 of a-z, 0-9, - and .; a letter or digit at both ends; no .- or .. or -.",
 	Fix:  "hostnamectl set-hostname NAME",
 	judge: func(s subject) verdict {
@@ -31,7 +33,7 @@ var hostname = Rule{
 var hostnameForm = regexp.MustCompile(`^[a-z0-9](?:-*[a-z0-9])*(?:\.[a-z0-9](?:-*[a-z0-9])*)*$`)
 
 var localhost = Rule{
-	ID: "CHK-12", Title: "localhost is 127.0.0.1", Source: headNetwork, Category: Must,
+	ID: "CHK-12", Title: "localhost is 127.0.0.1", Source: headNetwork, Subject: OneNode, Category: Must,
 	Want:  "/etc/hosts gives localhost the address 127.0.0.1 and no other IPv4 address",
 	Fix:   "add the line `127.0.0.1 localhost` to /etc/hosts and take localhost off other IPv4 lines",
 	judge: judgeLocalhost,
@@ -68,7 +70,7 @@ func judgeLocalhost(s subject) verdict {
 }
 
 var resolver = Rule{
-	ID: "CHK-13", Title: "The node has name servers outside the segment of the container tool", Source: headNetwork, Category: Must,
+	ID: "CHK-13", Title: "The node has name servers outside the segment of the container tool", Source: headNetwork, Subject: OneNode, Category: Must,
 	Want:  "/etc/resolv.conf with a nameserver, none whose address begins with 172",
 	Fix:   "write the site's name servers into /etc/resolv.conf (systemctl disable --now systemd-resolved first, where it runs)",
 	judge: judgeResolver,
@@ -105,7 +107,7 @@ func judgeResolver(s subject) verdict {
 }
 
 var defaultRoute = Rule{
-	ID: "CHK-16", Title: "The node has a default route", Source: headNetwork, Category: Must,
+	ID: "CHK-16", Title: "The node has a default route", Source: headNetwork, Subject: OneNode, Category: Must,
 	Want:  "a default route, or one to 0.0.0.0",
 	Fix:   "ip route add default via GATEWAY, and the same in the network configuration",
 	judge: judgeRoute,
@@ -137,7 +139,7 @@ func judgeRoute(s subject) verdict {
 }
 
 var ports = Rule{
-	ID: "CHK-17", Title: "The ports of the platform are free", Source: headNetwork, Category: Must,
+	ID: "CHK-17", Title: "The ports of the platform are free", Source: headNetwork, Subject: OneNode, Category: Must,
 	Fix:   "stop the program that listens: ss -lntp shows it",
 	judge: judgePorts,
 }
@@ -169,7 +171,7 @@ func judgePorts(s subject) verdict {
 }
 
 var cniPorts = Rule{
-	ID: "CHK-18", Title: "The ports of the network plugin are free", Source: headNetwork, Category: Conditional,
+	ID: "CHK-18", Title: "The ports of the network plugin are free", Source: headNetwork, Subject: OneNode, Category: Conditional,
 	Fix: "stop the program that listens: ss -lntp shows it",
 	judge: func(s subject) verdict {
 		switch cni := s.cluster.Network.CNI; cni {

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
+var rulesOfSoftware = []Rule{tools, kubeletUnit, tmpExec, leftovers}
+
 var tools = Rule{
-	ID: "CHK-20", Title: "The tools of the installer are there", Source: headSoftware, Category: Must,
+	ID: "CHK-20", Title: "The tools of the installer are there", Source: headSoftware, Subject: OneNode, Category: Must,
 	Want:  "ip, ss, tar, swapoff, modprobe, sysctl, md5sum, and scp or sftp",
 	Fix:   "install the packages iproute, tar, util-linux, kmod, procps, coreutils and openssh-clients",
 	judge: judgeTools,
@@ -35,7 +37,7 @@ func judgeTools(s subject) verdict {
 }
 
 var kubeletUnit = Rule{
-	ID: "CHK-22", Title: "There is no kubelet service of an earlier install", Source: headSoftware, Category: Must,
+	ID: "CHK-22", Title: "There is no kubelet service of an earlier install", Source: headSoftware, Subject: OneNode, Category: Must,
 	Want: "/etc/systemd/system/kubelet.service does not exist",
 	Fix:  "systemctl disable --now kubelet, and move the file away: mv /etc/systemd/system/kubelet.service /root/",
 	judge: func(s subject) verdict {
@@ -51,7 +53,7 @@ var kubeletUnit = Rule{
 }
 
 var tmpExec = Rule{
-	ID: "CHK-23", Title: "Programs may run from /tmp", Source: headSoftware, Category: Must,
+	ID: "CHK-23", Title: "Programs may run from /tmp", Source: headSoftware, Subject: OneNode, Category: Must,
 	Want: "the mount of /tmp without noexec",
 	Fix:  "mount -o remount,exec /tmp, and take noexec out of its line in /etc/fstab",
 	judge: func(s subject) verdict {
@@ -72,7 +74,7 @@ var tmpExec = Rule{
 }
 
 var leftovers = Rule{
-	ID: "CHK-25", Title: "Nothing is left of an earlier container runtime or kubelet", Source: headSoftware, Category: Must,
+	ID: "CHK-25", Title: "Nothing is left of an earlier container runtime or kubelet", Source: headSoftware, Subject: OneNode, Category: Must,
 	Fix:   "back up what is needed, then remove these paths (of a mount point only what is in it)",
 	judge: judgeLeftovers,
 }

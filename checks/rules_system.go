@@ -10,8 +10,10 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
+var rulesOfSystems = []Rule{operatingSystem}
+
 var operatingSystem = Rule{
-	ID: "OS", Title: "The system and its kernel are in the document's table", Source: headSystems, Category: Must,
+	ID: "OS", Title: "The system and its kernel are in the document's table", Source: headSystems, Subject: OneNode, Category: Must,
 	Fix:   "install a supported system with the kernel that came with it, or ask the vendor's support and record a waiver",
 	judge: judgeSystem,
 }

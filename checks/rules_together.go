@@ -5,17 +5,20 @@ import (
 	"strings"
 )
 
+var rulesTogether = []Rule{uniqueHostnames, sameTime}
+
 // maxClockError is the greatest difference between two clocks, in seconds.
 const maxClockError = 10
 
 var uniqueHostnames = Rule{
-	ID: "CHK-27", Title: "Every node has a hostname of its own", Source: headTogether, Category: Must,
+	ID: "CHK-27", Title: "Every node has a hostname of its own", Source: headTogether, Subject: AllNodes, Category: Must,
 	Want:   "hostnames that differ",
 	Fix:    "hostnamectl set-hostname NAME on all but one of them",
 	across: judgeUnique,
 }
 
-func judgeUnique(names []string, nodes map[string]Shared) verdict {
+func judgeUnique(f fleet) verdict {
+	names, nodes := f.names, f.shared
 	byHost, byMachine := groups{}, groups{}
 	for _, n := range names {
 		host := nodes[n].Hostname
@@ -72,13 +75,14 @@ func (g *groups) describe() string {
 }
 
 var sameTime = Rule{
-	ID: "CHK-28", Title: "All nodes have one time zone and one time", Source: headTogether, Category: Must,
+	ID: "CHK-28", Title: "All nodes have one time zone and one time", Source: headTogether, Subject: AllNodes, Category: Must,
 	Want:   fmt.Sprintf("one time zone, clocks at most %d s apart", maxClockError),
 	Fix:    "timedatectl set-timezone ZONE on every node, and synchronise the clocks (chronyd)",
 	across: judgeTime,
 }
 
-func judgeTime(names []string, nodes map[string]Shared) verdict {
+func judgeTime(f fleet) verdict {
+	names, nodes := f.names, f.shared
 	offsets, zones := groups{}, groups{}
 	for _, n := range names {
 		s := nodes[n]

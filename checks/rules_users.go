@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
+var rulesOfUsers = []Rule{sudo, tasksMax}
+
 var sudo = Rule{
-	ID: "CHK-08", Title: "The SSH user is root or may become root without a password", Source: headUsers, Category: Must,
+	ID: "CHK-08", Title: "The SSH user is root or may become root without a password", Source: headUsers, Subject: OneNode, Category: Must,
 	Want:  "user id 0 without a password",
 	Fix:   "echo 'USER ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/USER, then visudo -c",
 	judge: judgeSudo,
@@ -36,7 +38,7 @@ func judgeSudo(s subject) verdict {
 }
 
 var tasksMax = Rule{
-	ID: "CHK-10", Title: "systemd does not bound the tasks of a service", Source: headUsers, Category: Must,
+	ID: "CHK-10", Title: "systemd does not bound the tasks of a service", Source: headUsers, Subject: OneNode, Category: Must,
 	Want:  "DefaultTasksMax=infinity",
 	Fix:   "set DefaultTasksMax=infinity in /etc/systemd/system.conf, then systemctl daemon-reexec",
 	judge: judgeTasksMax,

@@ -85,50 +85,56 @@ func (f Facts) seconds(name string) (float64, error) {
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
 
-// TogetherInput is what all nodes of a cluster told.
+// TogetherInput is what all nodes of a cluster told, and what was seen between them.
 type TogetherInput struct {
-	Site    site.Site
-	Cluster string
-	Nodes   map[string]Shared // by name in the site document
-	Now     time.Time         // for waivers
+	Site     site.Site
+	Cluster  string
+	Nodes    map[string]Shared // by name in the site document
+	Mesh     *Mesh             // nil: not probed
+	Balancer *BalancerView     // nil: not probed
+	Package  *PackageView      // nil: not inspected
+	Now      time.Time         // for waivers
 }
 
-// JudgeTogether compares the nodes of a cluster with one another (CHK-27,
-// CHK-28), one finding per rule. A node of the document without facts makes
-// both rules Error.
+// JudgeTogether judges the nodes of a cluster together, one finding per rule.
+// A node of the document without facts makes every such rule Error.
 func JudgeTogether(in TogetherInput) []Finding {
-	names, err := in.names()
+	f, err := in.fleet()
 	var out []Finding
 	for _, r := range Rules() {
-		if r.across == nil {
+		if r.across == nil || !r.In(profileOf(in.Site)) {
 			continue
 		}
 		var v verdict
 		if err != nil {
 			v = unknown(err)
 		} else {
-			v = r.across(names, in.Nodes)
+			v = r.across(f)
 		}
 		out = append(out, accept(in.Site.Waivers, finding(r, "", v), in.Now))
 	}
 	return out
 }
 
-// names lists the cluster's nodes in the order of the document.
-func (in TogetherInput) names() ([]string, error) {
+func (in TogetherInput) fleet() (fleet, error) {
+	edition, err := editionOf(profileOf(in.Site))
+	if err != nil {
+		return fleet{}, err
+	}
 	cluster, ok := in.Site.Cluster(in.Cluster)
 	if !ok {
-		return nil, fmt.Errorf("the site document has no cluster %s", clip(in.Cluster))
+		return fleet{}, fmt.Errorf("the site document has no cluster %s", clip(in.Cluster))
 	}
-	var names, missing []string
+	f := fleet{site: &in.Site, cluster: cluster, edition: edition, shared: in.Nodes, mesh: in.Mesh, balancer: in.Balancer, pkg: in.Package}
+	var missing []string
 	for _, n := range cluster.Nodes {
-		names = append(names, n.Name)
+		f.names = append(f.names, n.Name)
 		if _, ok := in.Nodes[n.Name]; !ok {
 			missing = append(missing, n.Name)
 		}
 	}
 	if len(missing) > 0 {
-		return nil, errors.New("no facts of " + several(missing))
+		return fleet{}, errors.New("no facts of " + several(missing))
 	}
-	return names, nil
+	return f, nil
 }

@@ -20,6 +20,7 @@ type Site struct {
 	Name       string    `json:"name"`               // DNS label; also the file name in the site store and the workflow id
 	Profile    string    `json:"profile,omitempty"`  // edition of the product's rules, default acp-4.1-seed
 	Scenario   Scenario  `json:"scenario,omitempty"` // default multi-cluster (CAP-*)
+	Capacity   Capacity  `json:"capacity,omitzero"`
 	Platform   Platform  `json:"platform"`
 	Registry   Registry  `json:"registry,omitempty"`
 	Package    Package   `json:"package"`
@@ -40,6 +41,13 @@ const (
 	SingleCluster Scenario = "single-cluster"
 	MultiCluster  Scenario = "multi-cluster"
 )
+
+// Capacity is what the platform shall carry; it decides how large the machines
+// must be (CAP-06, CAP-10, CAP-18).
+type Capacity struct {
+	WorkloadClusters int `json:"workloadClusters,omitempty"` // clusters to be attached, multi-cluster only
+	Pods             int `json:"pods,omitempty"`             // application Pods on the cluster itself, single-cluster only
+}
 
 // Platform is what users reach: address, ports, certificate, admin account.
 type Platform struct {
@@ -117,6 +125,7 @@ type Cluster struct {
 	HostnameNode bool       `json:"hostnameAsNodeName,omitempty"`    // else nodes are named by their address (PAR-15)
 	LocalStorage bool       `json:"localStorage,omitempty"`          // TopoLVM or Rook planned (CHK-21)
 	Monitoring   Monitoring `json:"monitoring,omitempty"`
+	NameServers  []string   `json:"nameServers,omitempty"`    // addresses that a repaired /etc/resolv.conf gets (CHK-13)
 	Other        []string   `json:"otherAddresses,omitempty"` // Other Platform Access Addresses of this cluster (DR-18)
 }
 
