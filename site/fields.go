@@ -35,7 +35,7 @@ func fieldTag(f reflect.StructField) (name string, optional bool) {
 		return "", true
 	}
 	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name, strings.Contains(options, "omitempty")
+	return name, strings.Contains(options, "omit") // omitempty or omitzero
 }
 
 // visit calls f for every field and list item below v, parents first.
