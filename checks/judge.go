@@ -24,8 +24,18 @@ func Judge(in Input) []Finding {
 	return judgeAll(in, s, err)
 }
 
-// unreadable is the verdict on a node that gave no facts: nothing is known of it.
-func unreadable(in Input, err error) []Finding { return judgeAll(in, subject{}, err) }
+// unreadable is the verdict on a node that gave no facts: nothing is known of
+// it, but perhaps that its user may not become root.
+func unreadable(in Input, err error, noSudo bool) []Finding {
+	out := judgeAll(in, subject{}, err)
+	for i, f := range out {
+		if noSudo && f.Rule == sudo.ID {
+			failed := finding(sudo, in.Node, fail(f.Reason))
+			out[i] = accept(in.Site.Waivers, failed, in.Now)
+		}
+	}
+	return out
+}
 
 func judgeAll(in Input, s subject, err error) []Finding {
 	var out []Finding

@@ -20,6 +20,7 @@ type Record struct {
 	Mesh     *Mesh         `json:"mesh,omitempty"`
 	Balancer *BalancerView `json:"balancer,omitempty"`
 	Package  *PackageView  `json:"package,omitempty"`
+	Unprobed string        `json:"unprobed,omitempty"` // why nothing was probed, where that was wanted
 }
 
 // NodeRecord is the collector's output on one node, or why there is none.
@@ -29,6 +30,7 @@ type NodeRecord struct {
 	Received time.Time `json:"received"`
 	Output   string    `json:"output,omitempty"` // of collect.sh, as it came
 	Fault    string    `json:"fault,omitempty"`  // redacted
+	NoSudo   bool      `json:"noSudo,omitempty"` // the fault: no root rights without a password (CHK-08)
 }
 
 // PackageView is what is known of the Core Package (PKG-03, PKG-04).
@@ -74,6 +76,9 @@ func (r *Record) Merge(later Record) {
 	}
 	if later.Package != nil {
 		r.Package = later.Package
+	}
+	if later.Unprobed != "" {
+		r.Unprobed = later.Unprobed
 	}
 }
 

@@ -80,7 +80,7 @@ func JudgeRecord(s site.Site, cluster string, r Record) Report {
 	for _, n := range r.Nodes {
 		byNode[n.Node] = n
 	}
-	together := TogetherInput{Site: s, Cluster: c.Name, Nodes: map[string]Shared{}, Mesh: r.Mesh, Balancer: r.Balancer, Package: r.Package, Now: r.Judged}
+	together := TogetherInput{Site: s, Cluster: c.Name, Nodes: map[string]Shared{}, Mesh: r.Mesh, Balancer: r.Balancer, Package: r.Package, Unprobed: r.Unprobed, Now: r.Judged}
 	for _, n := range c.Nodes {
 		record, ok := byNode[n.Name]
 		if !ok {
@@ -108,7 +108,7 @@ func JudgeNode(s site.Site, cluster string, record NodeRecord, now time.Time) (f
 	facts, err := record.Facts()
 	in := Input{Site: s, Cluster: cluster, Node: record.Node, Facts: facts, Now: now}
 	if err != nil {
-		return unreadable(in, err), nil
+		return unreadable(in, err, record.NoSudo), nil
 	}
 	told := facts.Shared()
 	return Judge(in), &told

@@ -73,10 +73,11 @@ type fleet struct {
 	site     *site.Site
 	cluster  *site.Cluster
 	edition  edition
-	names    []string          // every node of the document, in its order; each has an entry in shared
+	names    []string          // nodes that gave facts, in the document's order; each has an entry in shared
 	shared   map[string]Shared // by node
 	mesh     *Mesh             // nil: the nodes were not probed
 	balancer *BalancerView     // nil: the load balancer was not probed
+	unprobed string            // why probing was not wanted; "" = a missing view is an error
 	pkg      *PackageView      // nil: the package was not inspected
 }
 

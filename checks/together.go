@@ -92,14 +92,16 @@ type TogetherInput struct {
 	Nodes    map[string]Shared // by name in the site document
 	Mesh     *Mesh             // nil: not probed
 	Balancer *BalancerView     // nil: not probed
+	Unprobed string            // why probing was not wanted; "" = it was, and a missing view is an error
 	Package  *PackageView      // nil: not inspected
 	Now      time.Time         // for waivers
 }
 
 // JudgeTogether judges the nodes of a cluster together, one finding per rule.
-// A node of the document without facts makes every such rule Error.
+// Nodes without facts hide no failure of the others, but nothing passes
+// without them.
 func JudgeTogether(in TogetherInput) []Finding {
-	f, err := in.fleet()
+	f, missing, err := in.fleet()
 	var out []Finding
 	for _, r := range Rules() {
 		if r.across == nil || !r.In(profileOf(in.Site)) {
@@ -111,30 +113,32 @@ func JudgeTogether(in TogetherInput) []Finding {
 		} else {
 			v = r.across(f)
 		}
+		if len(missing) > 0 && r.Subject == AllNodes && v.outcome != Fail && v.outcome != Skipped {
+			v = unknown(errors.New("no facts of " + several(missing)))
+		}
 		out = append(out, accept(in.Site.Waivers, finding(r, "", v), in.Now))
 	}
 	return out
 }
 
-func (in TogetherInput) fleet() (fleet, error) {
+// fleet gathers what is known; missing are the nodes that gave nothing.
+func (in TogetherInput) fleet() (f fleet, missing []string, err error) {
 	edition, err := editionOf(profileOf(in.Site))
 	if err != nil {
-		return fleet{}, err
+		return fleet{}, nil, err
 	}
 	cluster, ok := in.Site.Cluster(in.Cluster)
 	if !ok {
-		return fleet{}, fmt.Errorf("the site document has no cluster %s", clip(in.Cluster))
+		return fleet{}, nil, fmt.Errorf("the site document has no cluster %s", clip(in.Cluster))
 	}
-	f := fleet{site: &in.Site, cluster: cluster, edition: edition, shared: in.Nodes, mesh: in.Mesh, balancer: in.Balancer, pkg: in.Package}
-	var missing []string
+	f = fleet{site: &in.Site, cluster: cluster, edition: edition, shared: in.Nodes,
+		mesh: in.Mesh, balancer: in.Balancer, unprobed: in.Unprobed, pkg: in.Package}
 	for _, n := range cluster.Nodes {
-		f.names = append(f.names, n.Name)
-		if _, ok := in.Nodes[n.Name]; !ok {
+		if _, ok := in.Nodes[n.Name]; ok {
+			f.names = append(f.names, n.Name)
+		} else {
 			missing = append(missing, n.Name)
 		}
 	}
-	if len(missing) > 0 {
-		return fleet{}, errors.New("no facts of " + several(missing))
-	}
-	return f, nil
+	return f, missing, nil
 }
