@@ -13,6 +13,7 @@ type edition struct {
 	systems   []system // supported systems
 	leftovers []string // what an earlier container runtime leaves behind (CHK-25)
 	tasksMax  uint64   // least DefaultTasksMax (CHK-10)
+	between   betweenLimits
 }
 
 // unlimited is how systemd before 228 writes infinity.
@@ -28,11 +29,11 @@ var (
 )
 
 var editions = map[string]edition{
-	"acp-4.1-seed": {systemsSeed, leftoversDocker, largeTasksMax},
-	"acp-4.1":      {systems41, leftoversDocker, unlimited},
-	"acp-4.2":      {systems42, leftoversNerdctl, unlimited},
-	"acp-4.3":      {systems42, leftoversNerdctl, unlimited},
-	"acp-4.4-dev":  {systems42, leftoversNerdctl, unlimited},
+	"acp-4.1-seed": {systemsSeed, leftoversDocker, largeTasksMax, betweenSeed},
+	"acp-4.1":      {systems41, leftoversDocker, unlimited, between41},
+	"acp-4.2":      {systems42, leftoversNerdctl, unlimited, between42},
+	"acp-4.3":      {systems42, leftoversNerdctl, unlimited, between42},
+	"acp-4.4-dev":  {systems42, leftoversNerdctl, unlimited, between42},
 }
 
 // profileOf is the site's edition, or the default one.
