@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/internal/corepkg"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/ssh"
@@ -29,6 +30,8 @@ type InspectResult struct {
 	SHA256         string   `json:"sha256"`
 	Size           int64    `json:"size"`           // bytes
 	ExtractedBytes int64    `json:"extractedBytes"` // bytes
+
+	View checks.PackageView `json:"view"`
 }
 
 // InspectPackage reads the package once: checksum (PKG-04), contents, architecture
@@ -48,8 +51,37 @@ func (c *CorePackage) InspectPackage(ctx context.Context, in InspectInput) (Insp
 			Summary: fmt.Sprintf("package verified: %s, %d bytes, sha256 %.12s", info.Architecture, info.Size, info.SHA256),
 			Facts:   map[string]string{"sha256": info.SHA256, "size": strconv.FormatInt(info.Size, 10), "architecture": info.Architecture},
 		},
-		SHA256: info.SHA256, Size: info.Size, ExtractedBytes: info.ExtractedBytes,
+		SHA256: info.SHA256, Size: info.Size, ExtractedBytes: info.ExtractedBytes, View: viewOf(info),
 	}, nil
+}
+
+// ViewPackage reads the package for a verdict on it (PKG-03, PKG-04). What is
+// wrong with the package is in the view; an error is trouble that may pass.
+func (c *CorePackage) ViewPackage(ctx context.Context, in InspectInput) (checks.PackageView, error) {
+	info, err := corepkg.Inspect(ctx, in.Package.Path, func(done, total int64) {
+		report(ctx, Progress{Text: "reading the package", Done: done, Total: total, Unit: "bytes"})
+	})
+	if err == nil {
+		err = info.Accept(corepkg.Demand{Checksum: in.Package.Checksum, Architecture: info.Architecture})
+	}
+	view := viewOf(info)
+	if err != nil && ctx.Err() == nil && fault.ClassOf(err).Permanent() {
+		view.Error = message(err)
+		return view, nil
+	}
+	return view, err
+}
+
+func viewOf(info corepkg.Info) checks.PackageView {
+	view := checks.PackageView{SHA256: info.SHA256, Size: info.Size}
+	switch info.Architecture {
+	case "":
+	case corepkg.Hybrid:
+		view.Architectures = []string{"amd64", "arm64"}
+	default:
+		view.Architectures = []string{info.Architecture}
+	}
+	return view
 }
 
 // freeAfterExtraction is what the installer needs beside the package (EXE-04).

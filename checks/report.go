@@ -17,6 +17,8 @@ type Report struct {
 	Blocking bool       `json:"blocking"` // a failure or an error: not fit for an install
 	Findings []Finding  `json:"findings"` // node by node in the order of the site, then the cluster's own
 	Notes    []Conflict `json:"conflicts,omitempty"`
+	// Waivers are those of the site document, ended ones too.
+	Waivers []site.Waiver `json:"waivers,omitempty"`
 }
 
 // Tally counts findings by outcome.
@@ -62,6 +64,10 @@ func (t Tally) Add(u Tally) Tally {
 	return Tally{t.Pass + u.Pass, t.Warn + u.Warn, t.Fail + u.Fail, t.Error + u.Error, t.Skipped + u.Skipped, t.Waived + u.Waived}
 }
 
+// Blocking reports whether the findings stop an install. Nothing judged is
+// nothing known, which stops it too.
+func (t Tally) Blocking() bool { return t.Fail+t.Error > 0 || t.Total() == 0 }
+
 // Total is the number of findings.
 func (t Tally) Total() int { return t.Pass + t.Warn + t.Fail + t.Error + t.Skipped + t.Waived }
 
@@ -70,7 +76,7 @@ func (t Tally) Total() int { return t.Pass + t.Warn + t.Fail + t.Error + t.Skipp
 // node that could not be read has every rule in error, and hides nothing about
 // the others.
 func JudgeRecord(s site.Site, cluster string, r Record) Report {
-	out := Report{Site: s.Name, Cluster: cluster, Profile: profileOf(s), Judged: r.Judged}
+	out := Report{Site: s.Name, Cluster: cluster, Profile: profileOf(s), Judged: r.Judged, Waivers: s.Waivers}
 	c, ok := s.Cluster(cluster)
 	if !ok {
 		return out
@@ -94,7 +100,7 @@ func JudgeRecord(s site.Site, cluster string, r Record) Report {
 	}
 	out.Findings = append(out.Findings, JudgeTogether(together)...)
 	out.Tally = Count(out.Findings)
-	out.Blocking = out.Tally.Fail+out.Tally.Error > 0 || len(out.Findings) == 0
+	out.Blocking = out.Tally.Blocking()
 	for _, rule := range Rules() {
 		if rule.Conflict != "" && rule.In(out.Profile) {
 			out.Notes = append(out.Notes, Conflict{rule.ID, rule.Conflict})

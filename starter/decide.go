@@ -17,7 +17,7 @@ func newDecideCmd() *cobra.Command {
 	var d workflows.Decision
 	var action string
 	cmd := &cobra.Command{
-		Use: "decide RUN --action retry|skip|abort", Short: "Answer the open decision gate of a run", Args: cobra.ExactArgs(1), ValidArgsFunction: completeRuns,
+		Use: "decide RUN --action retry|approve|skip|abort", Short: "Answer the open decision gate of a run", Args: cobra.ExactArgs(1), ValidArgsFunction: completeRuns,
 		Example: `  acpflow decide install/moscow/west --action retry
   acpflow decide install/moscow/west --action skip --reason "console is checked by hand, CHG-1042"`,
 		RunE: withTemporal(func(cmd *cobra.Command, args []string, c client.Client) error {
@@ -36,12 +36,12 @@ func newDecideCmd() *cobra.Command {
 			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&action, "action", "", "retry, skip or abort")
+	cmd.Flags().StringVar(&action, "action", "", "retry, approve, skip or abort")
 	cmd.Flags().StringVar(&d.Step, "step", "", "the step you answer for (default: the open gate's)")
 	cmd.Flags().StringVar(&d.By, "by", "", "who decides (default: ACPFLOW_REQUESTED_BY or the login name)")
-	cmd.Flags().StringVar(&d.Reason, "reason", "", "why; skip and abort need one")
+	cmd.Flags().StringVar(&d.Reason, "reason", "", "why; all but retry need one")
 	if err := errors.Join(cmd.MarkFlagRequired("action"), cmd.RegisterFlagCompletionFunc("action",
-		cobra.FixedCompletions([]string{"retry", "skip", "abort"}, cobra.ShellCompDirectiveNoFileComp))); err != nil {
+		cobra.FixedCompletions([]string{"retry", "approve", "skip", "abort"}, cobra.ShellCompDirectiveNoFileComp))); err != nil {
 		panic(err) // the flag was defined above
 	}
 	return cmd

@@ -123,6 +123,10 @@ func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Pro
 			return err
 		}
 	}
+	if err == nil && result.Outcome == workflows.ChecksFailed {
+		t := result.Checks.Nodes.Add(result.Checks.Together)
+		return failf(exitFailed, "the nodes are not fit for an install: %d checks failed, %d could not be told", t.Fail, t.Error)
+	}
 	return runError(err)
 }
 
@@ -160,5 +164,5 @@ func parked(cmd *cobra.Command, id string, status *workflows.Progress, asJSON bo
 		}
 	}
 	g := status.Gate
-	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  %s", g.Step, printable(g.Error), decideHint(id, g))
+	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  %s", g.Step, printable(g.Text()), decideHint(id, g))
 }

@@ -38,7 +38,7 @@ func newStatusCmd() *cobra.Command {
 				printf(w, "  %-8s %-26s %s%s\n", s.State, s.ID, s.Title, outcomeOf(s))
 			}
 			if g := status.Gate; g != nil {
-				printf(w, "\nA person must decide about %s (%s):\n%s\n", g.Step, decideHint(args[0], g), printable(g.Error))
+				printf(w, "\nA person must decide about %s (%s):\n%s\n", g.Step, decideHint(args[0], g), printable(g.Text()))
 			}
 			return nil
 		}),

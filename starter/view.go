@@ -75,7 +75,10 @@ func (v *lineView) gate(m moment) {
 	}
 	v.asked = g.Since
 	v.line("DECISION NEEDED about " + g.Step + ": " + decideHint(m.id, g))
-	if g.Undo {
+	switch {
+	case g.Question != "":
+		v.line("         it asks before it acts: " + printable(g.Question))
+	case g.Undo:
 		v.line("         its undo failed: " + printable(g.Error))
 	}
 }

@@ -10,7 +10,7 @@ import (
 // The UI's Markdown knows no task lists: it would show "[x]" as it stands here.
 var marks = map[StepState]string{
 	Pending: "- ☐", Running: "- ▶", Parked: "- ⛔", Done: "- ☑",
-	SkippedBy: "- ⏭", NotRun: "- ·", Undone: "- ↩",
+	SkippedBy: "- ⏭", NotRun: "- ·", Undone: "- ↩", WouldRun: "- ○",
 }
 
 // showBoard renders the checklist that the Temporal UI shows as Current
@@ -40,11 +40,14 @@ func writeGate(b *strings.Builder, g *Gate) {
 	if g == nil {
 		return
 	}
-	what := "Step"
-	if g.Undo {
-		what = "The undo of step"
+	switch {
+	case g.Question != "":
+		fmt.Fprintf(b, "> ✋ Step `%s` waits for an approval before it acts.\n>\n> %s\n>\n", g.Step, quote(clip(g.Question, 3000)))
+	case g.Undo:
+		fmt.Fprintf(b, "> ⛔ The undo of step `%s` failed and waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
+	default:
+		fmt.Fprintf(b, "> ⛔ Step `%s` failed and waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
 	}
-	fmt.Fprintf(b, "> ⛔ %s `%s` failed and waits for a decision.\n>\n> %s\n>\n", what, g.Step, quote(clip(g.Error, 3000)))
 	fmt.Fprintf(b, "> Answer with the Update `%s`: `{\"step\":\"%s\",\"action\":\"%s\",\"by\":\"you\",\"reason\":\"why\"}` (possible: %s)\n\n",
 		DecideUpdate, g.Step, g.Actions[0], joinActions(g.Actions))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{InstallBook, AddArchitectureBook}
+var Books = []Runbook{PreflightBook, InstallBook, AddArchitectureBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -18,6 +18,7 @@ func Register(w worker.WorkflowRegistry) {
 	pinned := func(name string) workflow.RegisterOptions {
 		return workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned}
 	}
+	w.RegisterWorkflowWithOptions(Preflight, pinned(PreflightName))
 	w.RegisterWorkflowWithOptions(Install, pinned(InstallName))
 	w.RegisterWorkflowWithOptions(AddArchitecture, pinned(AddArchitectureName))
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{

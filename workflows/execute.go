@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -13,32 +12,6 @@ import (
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/installer"
 )
-
-func (i *install) inspectPackage() Step {
-	return i.inspect("execute.01-inspect-package", "Verify the Core Package: checksum, contents, architecture of all nodes", false)
-}
-
-func (i *install) inspectHybrid() Step {
-	return i.inspect("execute.01-inspect-package", "Verify the Core Package: checksum, contents, both architectures", true)
-}
-
-func (i *install) inspect(id, title string, hybrid bool) Step {
-	return Step{
-		StepInfo: StepInfo{ID: id, Title: title, Source: []string{"PKG-03", "PKG-04", "EXE-01"}, Effect: Read,
-			Calls: []string{"read " + i.site.Package.Path + " on the worker"}},
-		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			var a *activities.CorePackage
-			in := activities.InspectInput{Package: i.site.Package, Hybrid: hybrid}
-			for _, f := range i.facts {
-				in.Machines = append(in.Machines, f.Machine)
-			}
-			slices.Sort(in.Machines)
-			in.Machines = slices.Compact(in.Machines)
-			err := workflow.ExecuteActivity(transfer(ctx, "Inspect "+path.Base(i.site.Package.Path)), a.InspectPackage, in).Get(ctx, &i.archive)
-			return i.archive.Evidence, err
-		},
-	}
-}
 
 func (i *install) spaceBefore() Step {
 	return i.space("execute.02-space-before", "Enough disk space for the package, its contents and the install", true)

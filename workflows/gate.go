@@ -11,23 +11,36 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Action is an answer to a decision gate.
+// Action is an answer to a gate.
 type Action string
 
-// The answers. Abort is missing at a gate of an undo: there only forward is safe.
+// The answers. Abort is missing at a gate of an undo: there only forward is
+// safe. Approve is an answer to a question only.
 const (
-	Retry Action = "retry"
-	Skip  Action = "skip"
-	Abort Action = "abort"
+	Retry   Action = "retry"
+	Skip    Action = "skip"
+	Abort   Action = "abort"
+	Approve Action = "approve"
 )
 
-// Gate is a failed step that waits for a person.
+// Gate is a step that waits for a person: because it failed, or because it may
+// not act without an approval.
 type Gate struct {
-	Step    string    `json:"step"`
-	Undo    bool      `json:"undo,omitempty"` // the undo of the step failed, not the step
-	Error   string    `json:"error"`
+	Step     string `json:"step"`
+	Undo     bool   `json:"undo,omitempty"`     // the undo of the step failed, not the step
+	Error    string `json:"error,omitempty"`    // why it failed
+	Question string `json:"question,omitempty"` // what is to be approved
+
 	Actions []Action  `json:"actions"`
 	Since   time.Time `json:"since"`
+}
+
+// Text is what the person is shown: the question, or why the step failed.
+func (g *Gate) Text() string {
+	if g.Question != "" {
+		return g.Question
+	}
+	return g.Error
 }
 
 // Decision is the input of the `decide` Update.
@@ -35,18 +48,18 @@ type Decision struct {
 	Step   string `json:"step"` // the gate it answers; refused when another one is open by now
 	Action Action `json:"action"`
 	By     string `json:"by"`
-	Reason string `json:"reason,omitempty"` // demanded for skip and abort
+	Reason string `json:"reason,omitempty"` // demanded but for retry
 }
 
 // Decided is a decision with its time, for the record.
 type Decided struct {
 	Decision
 	At    time.Time `json:"at"`
-	Error string    `json:"error"` // what the person saw
+	Error string    `json:"error"` // what the person saw: the error or the question
 }
 
 const decideHelp = `Answer the open decision gate. Input: {"step":"execute.03-upload","action":"retry","by":"your name","reason":"why"}. ` +
-	`Actions: retry, skip (needs a reason; only where the step allows it), abort (needs a reason; undoes what can be undone). The status query shows the open gate.`
+	`Actions: retry (after a failure), approve (where a step asks before it acts; needs a reason), skip (needs a reason; only where the step allows it), abort (needs a reason; undoes what can be undone). The status query shows the open gate.`
 
 // decisions holds the one open gate of a run and its answer.
 type decisions struct {
@@ -88,7 +101,7 @@ func (d *decisions) validate(_ workflow.Context, in Decision) error {
 func (d *decisions) accept(ctx workflow.Context, in Decision) (string, error) {
 	d.answer = &in
 	d.progress.Decisions = append(d.progress.Decisions, Decided{
-		Decision: in, At: workflow.Now(ctx), Error: d.progress.Gate.Error,
+		Decision: in, At: workflow.Now(ctx), Error: d.progress.Gate.Text(),
 	})
 	return fmt.Sprintf("%s of step %s recorded for %s", in.Action, in.Step, in.By), nil
 }

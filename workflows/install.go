@@ -1,11 +1,27 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/site"
 )
+
+// install is what the steps of one install share, beside what PREPARE found.
+type install struct {
+	*prepare
+	node activities.Node // the installer node, first control plane (EXE-02)
+
+	posted activities.ConfigureResult // by configure
+	ended  time.Time                  // when the installer reported success
+}
+
+func newInstall(s *site.Site, c *site.Cluster, out *Progress) *install {
+	return &install{prepare: newPrepare(s, c, out), node: activities.NodeOf(c, c.InstallerNode())}
+}
 
 // InstallBook installs a `global` cluster: PREPARE → EXECUTE → VERIFY (GEN-02).
 var InstallBook = Runbook{
@@ -15,11 +31,10 @@ var InstallBook = Runbook{
 	Steps: func(s *site.Site, c *site.Cluster, out *Progress) []Step {
 		i := newInstall(s, c, out)
 		steps := []Step{
-			i.reachNodes(),
-			i.checkNodes(),
+			i.checkNodes("prepare.01-check-nodes"),
+			i.inspectPackage(),
 			i.checkTogether(),
 
-			i.inspectPackage(),
 			i.spaceBefore(),
 			i.upload(),
 			i.extract(),

@@ -16,8 +16,8 @@ func TestInstallRunsTheRunbookInOrder(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.run(request))
 	assert.Equal(t, []string{"LoadSite", "RecordPlan",
-		"ReachNodes", "CheckNodes", "CompareNodes",
-		"InspectPackage", "CheckSpace", "UploadPackage", "ExtractPackage", "CheckSpace", "RunSetup", "WaitForInstaller", "ConfigureInstaller", "WatchInstaller",
+		"CheckNodes", "InspectPackage", "ProbeNodes", "ProbeBalancer", "CompareNodes",
+		"CheckSpace", "UploadPackage", "ExtractPackage", "CheckSpace", "RunSetup", "WaitForInstaller", "ConfigureInstaller", "WatchInstaller",
 		"CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods", "CheckPlatform", "FindInstaller"}, w.done())
 	var result workflows.Progress
 	require.NoError(t, w.env.GetWorkflowResult(&result))
@@ -39,10 +39,10 @@ func TestInstallParksAtTheFailingStep(t *testing.T) {
 		next   string // must not have run
 		undone []string
 	}{
-		{"ReachNodes", fault.Internal, "prepare.01-reach", "CheckNodes", nil},
-		{"CheckNodes", fault.Internal, "prepare.02-check-nodes", "CompareNodes", nil},
-		{"CompareNodes", fault.Internal, "prepare.03-check-together", "InspectPackage", nil},
-		{"InspectPackage", fault.Corrupt, "execute.01-inspect-package", "UploadPackage", nil},
+		{"CheckNodes", fault.Internal, "prepare.01-check-nodes", "CompareNodes", nil},
+		{"InspectPackage", fault.Corrupt, "prepare.02-inspect-package", "CompareNodes", nil},
+		{"ProbeNodes", fault.Internal, "prepare.03-check-together", "CompareNodes", nil},
+		{"CompareNodes", fault.Internal, "prepare.03-check-together", "CheckSpace", nil},
 		{"CheckSpace", fault.DiskFull, "execute.02-space-before", "UploadPackage", nil},
 		{"UploadPackage", fault.DiskFull, "execute.03-upload", "ExtractPackage", []string{upload}},
 		{"ExtractPackage", fault.Command, "execute.04-extract", "RunSetup", []string{extract, upload}},
@@ -90,7 +90,7 @@ func TestRetryGoesOnWhereItStopped(t *testing.T) {
 	require.NoError(t, w.run(request))
 	p := w.status()
 	assert.Equal(t, workflows.Succeeded, p.Outcome)
-	assert.Equal(t, 2, p.Steps[5].Tries)
+	assert.Equal(t, 2, p.Steps[4].Tries)
 	require.Len(t, p.Decisions, 1)
 	assert.Equal(t, "ops", p.Decisions[0].By)
 	assert.Contains(t, p.Decisions[0].Error, "UploadPackage is broken")

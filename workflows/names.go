@@ -11,6 +11,7 @@ const TaskQueue = "acpflow"
 
 // Workflow types, as they appear in the Temporal UI's start form.
 const (
+	PreflightName       = "Preflight"
 	InstallName         = "Install"
 	AddArchitectureName = "AddArchitecture"
 	SiteLeaseName       = "SiteLease"

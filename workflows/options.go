@@ -51,6 +51,11 @@ func nodeRead(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 3*time.Minute, 3, 2*time.Second, 10*time.Second))
 }
 
+// probing: agents on all nodes at once, pair by pair; bounded by themselves.
+func probing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 15*time.Minute, 3, 2*time.Second, 10*time.Second))
+}
+
 // nodeWrite: one short remote command with an effect; it observes first, so it
 // may be repeated. What takes longer than this hangs.
 func nodeWrite(ctx workflow.Context, summary string) workflow.Context {

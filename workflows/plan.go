@@ -29,14 +29,18 @@ type StepInfo struct {
 	Effect          Effect   `json:"effect"`
 	Reversible      bool     `json:"reversible,omitempty"`      // an abort undoes it
 	Skippable       bool     `json:"skippable,omitempty"`       // a person may skip it with a reason
+	Approval        bool     `json:"approval,omitempty"`        // it may wait for an approval before it acts
 	PointOfNoReturn bool     `json:"pointOfNoReturn,omitempty"` // from here on an abort undoes nothing
 	Calls           []string `json:"calls,omitempty"`           // the very commands and API calls
 }
 
 // Step is a recorded step with the code that does and undoes it. Do must be
-// safe to repeat; Undo must succeed when there is nothing to undo.
+// safe to repeat; Undo must succeed when there is nothing to undo. Ask, where it
+// is set, says before each try of Do what a person must approve; an empty
+// answer means that there is nothing to ask.
 type Step struct {
 	StepInfo
+	Ask  func(ctx workflow.Context) (question string, err error)
 	Do   func(ctx workflow.Context) (activities.Evidence, error)
 	Undo func(ctx workflow.Context) (activities.Evidence, error)
 }
@@ -65,6 +69,7 @@ func infos(steps []Step) []StepInfo {
 	for i, s := range steps {
 		out[i] = s.StepInfo
 		out[i].Reversible = s.Undo != nil
+		out[i].Approval = s.Ask != nil
 	}
 	return out
 }

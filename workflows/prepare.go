@@ -1,11 +1,10 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -16,185 +15,232 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
-// nodesPerActivity bounds one activity's fan-out: at 50 nodes a batch takes
-// seconds and its result stays far below the payload limit.
-const nodesPerActivity = 50
+// maxFindings bounds what a step's evidence keeps of its findings; all of them
+// can be made again from the record of the check.
+const maxFindings = 200
 
-// rollCalls is how often unreachable nodes are tried before a person is asked.
-const rollCalls = 3
-
-// maxGateText bounds what a gate shows of many nodes' troubles, in bytes; the
-// findings themselves are in the step's evidence.
-const maxGateText = 16 << 10
-
-// install is what the steps of one run share: the site, and what earlier steps
-// found. Its methods build steps; building does no I/O.
-type install struct {
+// prepare holds what the steps of PREPARE share: the site, and what was found.
+// Its methods build steps; building does no I/O.
+type prepare struct {
 	site    *site.Site
 	cluster *site.Cluster
-	node    activities.Node // the installer node, first control plane (EXE-02)
 	out     *Progress
+	advise  bool // findings are the result of the run, not a reason to stop
 
-	facts   []activities.NodeFacts     // by checkNodes
-	archive activities.InspectResult   // by inspectPackage
-	posted  activities.ConfigureResult // by configure
-	ended   time.Time                  // when the installer reported success
+	reports []activities.NodeReport  // by checkNodes
+	facts   []activities.NodeFacts   // of the nodes that could be read
+	archive activities.InspectResult // by inspectPackage
+	view    *checks.PackageView      // by inspectPackage or viewPackage
 }
 
-func newInstall(s *site.Site, c *site.Cluster, out *Progress) *install {
-	return &install{site: s, cluster: c, node: activities.NodeOf(c, c.InstallerNode()), out: out}
+func newPrepare(s *site.Site, c *site.Cluster, out *Progress) *prepare {
+	return &prepare{site: s, cluster: c, out: out}
 }
 
-func (i *install) scope() activities.Scope {
-	return activities.Scope{Site: *i.site, Cluster: i.cluster.Name}
+func (p *prepare) scope() activities.Scope {
+	return activities.Scope{Site: *p.site, Cluster: p.cluster.Name}
 }
 
-func (i *install) reachNodes() Step {
+func (p *prepare) reachNodes() Step {
 	return Step{
 		StepInfo: StepInfo{
-			ID: "prepare.01-reach", Title: fmt.Sprintf("Reach every node (%d) over SSH, host keys verified, sudo without password", len(i.cluster.Nodes)),
+			ID: "prepare.01-reach", Title: fmt.Sprintf("Reach every node (%d) over SSH, host keys verified, sudo without password", len(p.cluster.Nodes)),
 			Source: []string{"GEN-02", "CHK-08"}, Effect: Read,
 			Calls: []string{"ssh USER@NODE sudo -n true   # every node"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			reports, err := i.everyNode(ctx, "Reach", func(ctx workflow.Context, nodes []activities.Node) workflow.Future {
+			reports, err := everyNode(ctx, p.cluster, "Reach", func(ctx workflow.Context, nodes []activities.Node) workflow.Future {
 				var a *activities.Nodes
 				return workflow.ExecuteActivity(ctx, a.ReachNodes, activities.ReachInput{Nodes: nodes})
 			})
+			if err == nil {
+				err = nodeFaults(reports)
+			}
 			return activities.Evidence{Summary: fmt.Sprintf("%d nodes reached", len(reports))}, err
 		},
 	}
 }
 
-func (i *install) checkNodes() Step {
+func (p *prepare) checkNodes(id string) Step {
 	return Step{
 		StepInfo: StepInfo{
-			ID: "prepare.02-check-nodes", Title: "Check every node against the document",
-			Source: []string{"GEN-03", "GEN-04", "PRE-01", "PRE-04"}, Effect: Read,
+			ID: id, Title: fmt.Sprintf("Check every node (%d) against the document: SSH with verified host keys, root rights, one collector", len(p.cluster.Nodes)),
+			Source: []string{"GEN-02", "GEN-03", "GEN-04", "PRE-01", "PRE-04"}, Effect: Read,
 			Calls: []string{"ssh USER@NODE sudo -n bash -s < collect.sh   # every node, one exec"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			reports, err := i.everyNode(ctx, "Check", func(ctx workflow.Context, nodes []activities.Node) workflow.Future {
+			reports, err := everyNode(ctx, p.cluster, "Check", func(ctx workflow.Context, nodes []activities.Node) workflow.Future {
 				var a *activities.Nodes
-				return workflow.ExecuteActivity(ctx, a.CheckNodes, activities.CheckInput{Scope: i.scope(), Nodes: names(nodes)})
+				return workflow.ExecuteActivity(ctx, a.CheckNodes, activities.CheckInput{Scope: p.scope(), Nodes: names(nodes)})
 			})
 			if err != nil {
 				return activities.Evidence{}, err
 			}
-			var findings []checks.Finding
-			i.facts = i.facts[:0]
-			for _, r := range reports {
-				findings = append(findings, r.Findings...)
-				i.facts = append(i.facts, r.Facts)
-			}
-			return judged(findings)
+			return p.judgeNodes(reports)
 		},
 	}
 }
 
-func (i *install) checkTogether() Step {
+// judgeNodes keeps what the reports say. Nodes that could not be read stop the
+// run before any finding does: nothing is known of them.
+func (p *prepare) judgeNodes(reports []activities.NodeReport) (activities.Evidence, error) {
+	p.reports, p.facts = reports, nil
+	var tally checks.Tally
+	var notable []checks.Finding
+	for _, r := range reports {
+		tally = tally.Add(r.Tally)
+		notable = append(notable, r.Notable...)
+		if r.Fault == nil {
+			p.facts = append(p.facts, r.Facts)
+		}
+	}
+	evidence := findingsEvidence(tally, notable)
+	p.out.Checks = &Verdict{Nodes: tally, Blocking: tally.Blocking()}
+	unread := nodeFaults(reports)
+	if p.advise {
+		if unread != nil {
+			evidence.Tail = clip(unread.Error(), maxGateText)
+		}
+		return evidence, nil
+	}
+	if unread != nil {
+		return evidence, unread
+	}
+	return evidence, blocking(tally, notable)
+}
+
+// viewPackage reads the package for a verdict; what is wrong with it is a finding.
+func (p *prepare) viewPackage() Step {
+	step := p.inspect("prepare.02-inspect-package", "Read the Core Package: checksum, contents, architecture", false)
+	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
+		var a *activities.CorePackage
+		p.view = &checks.PackageView{}
+		in := activities.InspectInput{Package: p.site.Package}
+		err := workflow.ExecuteActivity(transfer(ctx, "Read "+path.Base(p.site.Package.Path)), a.ViewPackage, in).Get(ctx, p.view)
+		if err == nil && p.view.Error != "" {
+			return activities.Evidence{Summary: "not fit: " + p.view.Error}, nil
+		}
+		return activities.Evidence{Summary: fmt.Sprintf("sha256 %.12s, %s", p.view.SHA256, strings.Join(p.view.Architectures, " and "))}, err
+	}
+	return step
+}
+
+func (p *prepare) inspectPackage() Step {
+	return p.inspect("prepare.02-inspect-package", "Verify the Core Package: checksum, contents, architecture of all nodes", false)
+}
+
+func (p *prepare) inspectHybrid() Step {
+	return p.inspect("execute.01-inspect-package", "Verify the Core Package: checksum, contents, both architectures", true)
+}
+
+func (p *prepare) inspect(id, title string, hybrid bool) Step {
+	return Step{
+		StepInfo: StepInfo{ID: id, Title: title, Source: []string{"PKG-03", "PKG-04", "EXE-01"}, Effect: Read,
+			Calls: []string{"read " + p.site.Package.Path + " on the worker"}},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			var a *activities.CorePackage
+			in := activities.InspectInput{Package: p.site.Package, Hybrid: hybrid}
+			for _, f := range p.facts {
+				in.Machines = append(in.Machines, f.Machine)
+			}
+			slices.Sort(in.Machines)
+			in.Machines = slices.Compact(in.Machines)
+			err := workflow.ExecuteActivity(transfer(ctx, "Inspect "+path.Base(p.site.Package.Path)), a.InspectPackage, in).Get(ctx, &p.archive)
+			p.view = &p.archive.View
+			return p.archive.Evidence, err
+		},
+	}
+}
+
+func (p *prepare) checkTogether() Step {
 	return Step{
 		StepInfo: StepInfo{
-			ID: "prepare.03-check-together", Title: "Check the nodes against one another: names, time zones, clocks",
-			Source: []string{"CHK-27", "CHK-28"}, Effect: Read,
+			ID: "prepare.03-check-together", Title: "Check the cluster as a whole: names, clocks, the network between the nodes, the load balancer",
+			Source: []string{"CHK-26", "CHK-27", "CHK-28", "NET-07", "NET-08", "NET-09", "LB-01", "LB-02", "LB-03", "LB-04", "LB-05", "PKG-03"}, Effect: Read,
+			Calls: []string{
+				"ssh USER@NODE sudo -n probe agent   # every node at once: short-lived listeners on the platform's ports, gone at the end",
+				"connect to " + p.cluster.Endpoint.VIP + " on every forwarded port   # from the worker",
+			},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			in := activities.TogetherInput{Scope: p.scope(), Facts: p.facts, Package: p.view}
+			if err := p.probe(ctx, &in); err != nil {
+				return activities.Evidence{}, err
+			}
 			var a *activities.Nodes
-			var findings []checks.Finding
-			in := activities.TogetherInput{Scope: i.scope(), Facts: i.facts}
-			err := workflow.ExecuteActivity(quickRead(ctx, "Compare the nodes"), a.CompareNodes, in).Get(ctx, &findings)
+			var result activities.TogetherResult
+			err := workflow.ExecuteActivity(quickRead(ctx, "Judge the cluster as a whole"), a.CompareNodes, in).Get(ctx, &result)
 			if err != nil {
 				return activities.Evidence{}, err
 			}
-			return judged(findings)
+			v := p.out.Checks
+			v.Together = result.Tally
+			v.Blocking = v.Nodes.Add(v.Together).Blocking()
+			evidence := findingsEvidence(result.Tally, result.Notable)
+			if p.advise {
+				return evidence, nil
+			}
+			return evidence, blocking(result.Tally, result.Notable)
 		},
 	}
 }
 
-// everyNode runs a batch activity over all nodes and tries those that could not
-// be reached again. One dead node hides nothing about the others: the error
-// names every node that failed.
-func (i *install) everyNode(ctx workflow.Context, verb string, start func(workflow.Context, []activities.Node) workflow.Future) ([]activities.NodeReport, error) {
-	todo := activities.NodesOf(i.cluster)
-	var good []activities.NodeReport
-	for call := 1; ; call++ {
-		var futures []workflow.Future
-		for batch := range slices.Chunk(todo, nodesPerActivity) {
-			futures = append(futures, start(nodeRead(ctx, fmt.Sprintf("%s %s", verb, strings.Join(names(batch), ", "))), batch))
-		}
-		var failed []activities.NodeReport
-		for _, f := range futures {
-			var result activities.NodeReports
-			if err := f.Get(ctx, &result); err != nil {
-				return nil, err
-			}
-			for _, report := range result.Nodes {
-				if report.Fault == nil {
-					good = append(good, report)
-				} else {
-					failed = append(failed, report)
-				}
-			}
-		}
-		todo = retryable(todo, failed)
-		if len(failed) == 0 || len(todo) < len(failed) || call == rollCalls {
-			return good, nodeFaults(failed)
-		}
-		if err := workflow.Sleep(ctx, 3*time.Second); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// retryable picks the nodes whose fault may pass by itself.
-func retryable(nodes []activities.Node, failed []activities.NodeReport) []activities.Node {
-	var out []activities.Node
-	for _, n := range nodes {
-		if slices.ContainsFunc(failed, func(r activities.NodeReport) bool { return r.Node == n.Name && !r.Fault.Class.Permanent() }) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-func nodeFaults(failed []activities.NodeReport) error {
-	if len(failed) == 0 {
+// probe looks between the nodes and from outside, unless the request says not to.
+func (p *prepare) probe(ctx workflow.Context, in *activities.TogetherInput) error {
+	if p.out.Request.SkipProbes {
+		in.Unprobed = "the request says skipProbes"
 		return nil
 	}
-	var errs []error
-	for _, r := range failed {
-		errs = append(errs, fmt.Errorf("%s: %s", r.Node, r.Fault.Message))
+	var a *activities.Probes
+	actx := probing(ctx, "Probe the network between the nodes")
+	if err := workflow.ExecuteActivity(actx, a.ProbeNodes, activities.ProbeNodesInput{Scope: p.scope()}).Get(ctx, &in.Mesh); err != nil {
+		return err
 	}
-	return temporal.NewNonRetryableApplicationError(clip(errors.Join(errs...).Error(), maxGateText), string(failed[0].Fault.Class), nil)
+	actx = probing(ctx, "Probe the load balancer at "+p.cluster.Endpoint.VIP)
+	return workflow.ExecuteActivity(actx, a.ProbeBalancer, activities.ProbeBalancerInput{Scope: p.scope()}).Get(ctx, &in.Balancer)
 }
 
-// judged makes the evidence of a check step; a blocking finding is its error.
-func judged(findings []checks.Finding) (activities.Evidence, error) {
-	count := map[checks.Outcome]int{}
-	var blocking []string
-	for _, f := range findings {
-		count[f.Outcome]++
+// findingsEvidence makes the evidence of a check step.
+func findingsEvidence(t checks.Tally, notable []checks.Finding) activities.Evidence {
+	e := activities.Evidence{
+		Summary: fmt.Sprintf("%d passed, %d warnings, %d waived, %d skipped, %d failed, %d could not be told",
+			t.Pass, t.Warn, t.Waived, t.Skipped, t.Fail, t.Error),
+		Findings: notable,
+	}
+	if over := len(notable) - maxFindings; over > 0 {
+		slices.SortStableFunc(notable, func(a, b checks.Finding) int { return urgency(a) - urgency(b) })
+		e.Findings = notable[:maxFindings]
+		e.Summary += fmt.Sprintf(" (%d findings are only in the record)", over)
+	}
+	return e
+}
+
+func urgency(f checks.Finding) int {
+	if f.Blocking() {
+		return 0
+	}
+	return 1
+}
+
+// blocking is the error of a check step that found what stops an install.
+func blocking(t checks.Tally, notable []checks.Finding) error {
+	var lines []string
+	for _, f := range notable {
 		if f.Blocking() {
-			blocking = append(blocking, fmt.Sprintf("%s %s on %s: %s; wanted: %s. Fix: %s", f.Rule, f.Outcome, f.Node, f.Seen+f.Reason, f.Want, f.Fix))
+			lines = append(lines, fmt.Sprintf("%s %s on %s: %s; wanted: %s. Fix: %s", f.Rule, f.Outcome, orCluster(f.Node), f.Seen+f.Reason, f.Want, f.Fix))
 		}
 	}
-	evidence := activities.Evidence{
-		Summary: fmt.Sprintf("%d passed, %d warnings, %d waived, %d skipped, %d failed, %d could not be told",
-			count[checks.Pass], count[checks.Warn], count[checks.Waived], count[checks.Skipped], count[checks.Fail], count[checks.Error]),
-		Findings: findings,
+	if !t.Blocking() {
+		return nil
 	}
-	if len(blocking) == 0 {
-		return evidence, nil
-	}
-	return evidence, temporal.NewNonRetryableApplicationError(
-		clip(fmt.Sprintf("%d of %d checks block the install:\n%s", len(blocking), len(findings), strings.Join(blocking, "\n")), maxGateText)+
+	return temporal.NewNonRetryableApplicationError(
+		clip(fmt.Sprintf("%d of %d checks block the install:\n%s", t.Fail+t.Error, t.Total(), strings.Join(lines, "\n")), maxGateText)+
 			"\nA waiver or another change of the site document needs a new start: abort, then start again; this run keeps the document it began with", string(fault.Gate), nil)
 }
 
-func names(nodes []activities.Node) []string {
-	out := make([]string, len(nodes))
-	for i, n := range nodes {
-		out[i] = n.Name
+func orCluster(node string) string {
+	if node == "" {
+		return "the cluster"
 	}
-	return out
+	return node
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks"
 )
 
 // StepState is where a step stands.
@@ -18,6 +19,7 @@ const (
 	SkippedBy StepState = "skipped" // a person skipped it, with a reason
 	NotRun    StepState = "not-run" // the run ended before it
 	Undone    StepState = "undone"
+	WouldRun  StepState = "would-run" // a dry run ended before it
 )
 
 // StepProgress is one line of the checklist.
@@ -43,7 +45,16 @@ const (
 	FailedRun  Outcome = "failed"
 	Aborted    Outcome = "aborted"
 	Cancelled  Outcome = "cancelled"
+
+	ChecksFailed Outcome = "checks-failed" // the run did its work, and the nodes are not fit
 )
+
+// Verdict sums up a check of the nodes.
+type Verdict struct {
+	Nodes    checks.Tally `json:"nodes"`    // rules about one node
+	Together checks.Tally `json:"together"` // rules about the cluster as a whole
+	Blocking bool         `json:"blocking"` // not fit for an install
+}
 
 // Progress answers the status query and is a runbook's result.
 type Progress struct {
@@ -56,6 +67,7 @@ type Progress struct {
 	Started     time.Time      `json:"started"`
 	Ended       *time.Time     `json:"ended,omitempty"`
 	PlatformURL string         `json:"platformUrl,omitempty"`
+	Checks      *Verdict       `json:"checks,omitempty"` // of the last check of the nodes
 	Steps       []StepProgress `json:"steps"`
 	Gate        *Gate          `json:"gate,omitempty"` // set while a person is asked
 	Decisions   []Decided      `json:"decisions,omitempty"`

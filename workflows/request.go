@@ -23,6 +23,8 @@ type Request struct {
 	Change      string `json:"change,omitempty"`      // change ticket, for the record
 	RequestedBy string `json:"requestedBy,omitempty"` // who asked
 	OnFailure   string `json:"onFailure,omitempty"`   // "ask" (default): park at a gate; "abort": undo and end
+	SkipProbes  bool   `json:"skipProbes,omitempty"`  // don't probe the network between the nodes and the load balancer
+	DryRun      bool   `json:"dryRun,omitempty"`      // stop before the first step that changes anything
 }
 
 // Values of Request.OnFailure.

@@ -56,7 +56,7 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 	if err != nil {
 		return err
 	}
-	if !r.book.Changes {
+	if !r.book.Changes || req.DryRun {
 		return r.perform(ctx, snapshot, cluster)
 	}
 	held, err := acquireLease(ctx, &r.progress)
@@ -142,6 +142,8 @@ func (r *run) finish(ctx workflow.Context, err error) (*Progress, error) {
 	ended := workflow.Now(ctx)
 	p.Ended = &ended
 	switch {
+	case err == nil && p.Checks != nil && p.Checks.Blocking:
+		p.Outcome = ChecksFailed
 	case err == nil:
 		p.Outcome = Succeeded
 	case temporal.IsCanceledError(err):

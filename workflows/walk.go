@@ -10,15 +10,31 @@ import (
 	"github.com/acpflow/acpflow/internal/fault"
 )
 
+// nobody answers for a request that asks no person.
+const nobody = "the request (onFailure: abort)"
+
 // walk does the steps in order. When one ends the run, everything reversible
 // that was begun before the point of no return is undone in reverse order.
 func (r *run) walk(ctx workflow.Context) error {
 	for i := range r.steps {
+		if r.progress.Request.DryRun && r.steps[i].Effect != Read {
+			r.wouldRun(ctx, i)
+			return nil
+		}
 		if err := r.step(ctx, i); err != nil {
 			return r.unwind(ctx, i, err)
 		}
 	}
 	return nil
+}
+
+// wouldRun marks what a dry run leaves out: the first step that changes
+// anything and all that follow, since they build on it.
+func (r *run) wouldRun(ctx workflow.Context, first int) {
+	for i := first; i < len(r.progress.Steps); i++ {
+		r.progress.Steps[i].State = WouldRun
+	}
+	showBoard(ctx, &r.progress)
 }
 
 // step does one step, asking a person each time it fails. It returns nil when
@@ -30,9 +46,12 @@ func (r *run) step(ctx workflow.Context, i int) error {
 			return ctx.Err() // never begun, so it can't have acted
 		}
 		r.begin(ctx, state)
-		evidence, err := r.steps[i].Do(ctx)
-		if state.PointOfNoReturn && !isType(err, string(fault.Refused)) {
-			r.passed = true // also when it failed or was cancelled: it may have acted
+		answer, evidence, err := r.attempt(ctx, i)
+		if err == nil && answer != "" {
+			if answer == Skip {
+				return nil
+			}
+			return r.aborted(state)
 		}
 		if err == nil {
 			r.end(ctx, state, Done, &evidence, "")
@@ -56,16 +75,80 @@ func (r *run) step(ctx workflow.Context, i int) error {
 			showBoard(ctx, &r.progress)
 			return nil
 		case Abort:
-			return temporal.NewNonRetryableApplicationError(
-				fmt.Sprintf("aborted by %s at step %s: %s. The step had failed: %s", decision.By, state.ID, decision.Reason, message), ErrAborted, nil)
+			return r.aborted(state)
 		}
 	}
+}
+
+// attempt gets the approval that the step asks for, and does it. The action is
+// set when the answer was not to do it.
+func (r *run) attempt(ctx workflow.Context, i int) (Action, activities.Evidence, error) {
+	if ask := r.steps[i].Ask; ask != nil {
+		question, err := ask(ctx)
+		if err != nil {
+			return "", activities.Evidence{}, err
+		}
+		if question != "" {
+			decision, err := r.approve(ctx, i, question)
+			if err != nil || decision.Action != Approve {
+				return decision.Action, activities.Evidence{}, err
+			}
+		}
+	}
+	evidence, err := r.steps[i].Do(ctx)
+	if r.steps[i].PointOfNoReturn && !isType(err, string(fault.Refused)) {
+		r.passed = true // also when it failed or was cancelled: it may have acted
+	}
+	return "", evidence, err
+}
+
+// approve asks before the step acts. Where nobody can be asked, nothing is
+// approved: the step is skipped if it may be, else the run ends.
+func (r *run) approve(ctx workflow.Context, i int, question string) (Decision, error) {
+	state := &r.progress.Steps[i]
+	gate := Gate{Step: state.ID, Question: question, Actions: []Action{Approve}}
+	if state.Skippable {
+		gate.Actions = append(gate.Actions, Skip)
+	}
+	gate.Actions = append(gate.Actions, Abort)
+	var decision Decision
+	if r.progress.Request.OnFailure == OnFailureAbort {
+		decision = Decision{Step: state.ID, Action: gate.Actions[1], By: nobody, Reason: "no person is asked, so nothing is approved"}
+		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: decision, At: workflow.Now(ctx), Error: question})
+	} else {
+		state.State = Parked
+		var err error
+		if decision, err = r.gates.ask(ctx, gate); err != nil {
+			return Decision{}, err
+		}
+	}
+	switch decision.Action {
+	case Approve:
+		state.State = Running
+	case Skip:
+		r.end(ctx, state, SkippedBy, nil, fmt.Sprintf("skipped by %s: %s", decision.By, decision.Reason))
+	default:
+		r.end(ctx, state, NotRun, nil, "not approved: "+question)
+	}
+	showBoard(ctx, &r.progress)
+	return decision, nil
+}
+
+// aborted is the end of a run that the last decision asked for.
+func (r *run) aborted(state *StepProgress) error {
+	d := r.progress.Decisions[len(r.progress.Decisions)-1]
+	what := "The step had failed: " + d.Error
+	if state.State == NotRun {
+		what = "The step was not approved"
+	}
+	return temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("aborted by %s at step %s: %s. %s", d.By, state.ID, d.Reason, what), ErrAborted, nil)
 }
 
 // decide asks a person, unless the request already answered for a pipeline.
 func (r *run) decide(ctx workflow.Context, info StepInfo, message string) (Decision, error) {
 	if r.progress.Request.OnFailure == OnFailureAbort {
-		auto := Decision{Step: info.ID, Action: Abort, By: "the request (onFailure: abort)", Reason: "no person is asked"}
+		auto := Decision{Step: info.ID, Action: Abort, By: nobody, Reason: "no person is asked"}
 		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: auto, At: workflow.Now(ctx), Error: message})
 		return auto, nil
 	}

@@ -30,9 +30,10 @@ type world struct {
 	env *testsuite.TestWorkflowEnvironment
 
 	mu         sync.Mutex
-	calls      []string          // activity names in order of their first attempt
-	fail       map[string]error  // activity → error it gives, until removed
-	during     map[string]func() // activity → what happens while it runs
+	calls      []string              // activity names in order of their first attempt
+	fail       map[string]error      // activity → error it gives, until removed
+	answer     map[string]func() any // activity → another answer than the good one
+	during     map[string]func()     // activity → what happens while it runs
 	rejections int
 	left       int // looks at the installer before it is gone
 }
@@ -40,7 +41,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, during: map[string]func(){}}
+	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, answer: map[string]func() any{}, during: map[string]func(){}}
 	workflows.Register(w.env)
 	w.answers()
 	w.env.SetTestTimeout(20 * time.Second)
@@ -49,19 +50,15 @@ func newWorld(t *testing.T) *world {
 
 // answers gives every activity its good answer.
 func (w *world) answers() {
-	reports := func() any {
-		var out activities.NodeReports
-		for _, n := range theSite().Clusters[0].Nodes {
-			out.Nodes = append(out.Nodes, activities.NodeReport{Node: n.Name, Facts: activities.NodeFacts{Node: n.Name, Machine: "x86_64"},
-				Findings: []checks.Finding{{Rule: "CHK-07", Node: n.Name, Outcome: checks.Pass}}})
-		}
-		return out
-	}
+	reports := func() any { return nodeReports(checks.Tally{Pass: 1}) }
 	w.on("LoadSite", func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: theSite()} })
 	w.on("RecordPlan", func() any { return activities.Evidence{Summary: "plan recorded"} })
 	w.on("ReachNodes", reports)
 	w.on("CheckNodes", reports)
-	w.on("CompareNodes", func() any { return []checks.Finding{{Rule: "CHK-27", Outcome: checks.Pass}} })
+	w.on("ProbeNodes", func() any { return checks.Mesh{} })
+	w.on("ProbeBalancer", func() any { return checks.BalancerView{} })
+	w.on("CompareNodes", func() any { return activities.TogetherResult{Tally: checks.Tally{Pass: 2}} })
+	w.on("ViewPackage", func() any { return checks.PackageView{SHA256: "abc", Architectures: []string{"amd64"}} })
 	w.on("InspectPackage", func() any { return activities.InspectResult{SHA256: "abc", Size: 10, ExtractedBytes: 20} })
 	w.on("ConfigureInstaller", func() any { return activities.ConfigureResult{Evidence: activities.Evidence{Summary: "posted"}} })
 	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
@@ -70,6 +67,16 @@ func (w *world) answers() {
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
 	}
+}
+
+// nodeReports is what checking the site's nodes gives: the same on each.
+func nodeReports(t checks.Tally, notable ...checks.Finding) activities.NodeReports {
+	var out activities.NodeReports
+	for _, n := range theSite().Clusters[0].Nodes {
+		out.Nodes = append(out.Nodes, activities.NodeReport{Node: n.Name, Tally: t, Notable: notable,
+			Facts: activities.NodeFacts{Node: n.Name, Machine: "x86_64"}})
+	}
+	return out
 }
 
 func (w *world) on(name string, answer func() any) {
@@ -84,6 +91,9 @@ func (w *world) on(name string, answer func() any) {
 		}
 		if during := w.during[name]; during != nil {
 			during()
+		}
+		if other := w.answer[name]; other != nil {
+			return other(), nil
 		}
 		return answer(), nil
 	}, activity.RegisterOptions{Name: name})
@@ -133,8 +143,10 @@ func (w *world) refused(want string, d workflows.Decision) {
 	}, d)
 }
 
-func (w *world) run(request any) error {
-	w.env.ExecuteWorkflow(workflows.InstallName, request)
+func (w *world) run(request any) error { return w.runBook(workflows.InstallName, request) }
+
+func (w *world) runBook(name string, request any) error {
+	w.env.ExecuteWorkflow(name, request)
 	require.True(w.t, w.env.IsWorkflowCompleted())
 	return w.env.GetWorkflowError()
 }

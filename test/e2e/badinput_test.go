@@ -36,18 +36,18 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 		step  string
 		want  []string
 	}{
-		{name: "hostdown", fault: lab.PoweredOff, step: "prepare.01-reach", want: []string{solo.Address, "Fix:"}},
-		{name: "hostkey", fault: lab.HostKeyChanged, step: "prepare.01-reach", want: []string{"host key", "Fix:"}},
-		{name: "wrongpassword", step: "prepare.01-reach", want: []string{"password", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
+		{name: "hostdown", fault: lab.PoweredOff, step: "prepare.01-check-nodes", want: []string{solo.Address, "Fix:"}},
+		{name: "hostkey", fault: lab.HostKeyChanged, step: "prepare.01-check-nodes", want: []string{"host key", "Fix:"}},
+		{name: "wrongpassword", step: "prepare.01-check-nodes", want: []string{"password", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
 			ssh := &s.Clusters[0].SSH
 			ssh.PrivateKey, ssh.Passphrase, ssh.Password = "", "", other(t, s, "not-the-password")
 		}},
-		{name: "sudopassword", fault: lab.SudoPassword, step: "prepare.01-reach", want: []string{"sudo", "Fix:"}},
+		{name: "sudopassword", fault: lab.SudoPassword, step: "prepare.01-check-nodes", want: []string{"sudo", "Fix:"}},
 		{name: "diskfull", fault: lab.DiskFull, step: "execute.02-space-before", want: []string{"/root/cpaas-install", "needed", "Fix:"}},
-		{name: "corrupt", step: "execute.01-inspect-package", want: []string{"sha256", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
+		{name: "corrupt", step: "prepare.02-inspect-package", want: []string{"sha256", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
 			s.Package.Path = corruptCopy(t, s.Package.Path)
 		}},
-		{name: "wrongarch", step: "execute.01-inspect-package", want: []string{"arm64", "x86_64", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
+		{name: "wrongarch", step: "prepare.02-inspect-package", want: []string{"arm64", "x86_64", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
 			s.Package = packageFor(t, corepackage.ARM64, 8)
 		}},
 	}

@@ -43,7 +43,7 @@ func TestInstallThreeNodes(t *testing.T) {
 	t.Run("no secret anywhere", func(t *testing.T) { noSecretIn(t, id, eyes.seen()) })
 	t.Run("installing again is refused by the checks", func(t *testing.T) {
 		again := world.install(t, name)
-		gate := world.gate(t, again, "prepare.02-check-nodes")
+		gate := world.gate(t, again, "prepare.01-check-nodes")
 		assert.Contains(t, gate.Error, "GEN-04")
 	})
 	recordHistory(t, id, "install-three-nodes")
