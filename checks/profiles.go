@@ -2,18 +2,25 @@ package checks
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/acpflow/acpflow/site"
 )
 
 // edition holds what the editions of the vendor's document say differently
-// about a node.
+// about nodes.
 type edition struct {
-	systems   []system // supported systems
-	leftovers []string // what an earlier container runtime leaves behind (CHK-25)
-	tasksMax  uint64   // least DefaultTasksMax (CHK-10)
-	between   betweenLimits
+	systems   []system            // supported systems
+	leftovers []string            // what an earlier container runtime leaves behind (CHK-25)
+	reserved  []netip.Prefix      // what the container tool takes for its bridges (CHK-19, NET-10)
+	tool      string              // the container tool
+	calico    bool                // `global` may use Calico (GEN-07)
+	transient bool                // UsePAM may be turned on again once the node is Ready (CHK-09)
+	binaries  []string            // that conflict, where they lie in /usr/local/bin (RM-00)
+	lists     map[string]packages // of packages that conflict, by family (RM-01…05)
+	limits    limits
+	between   betweenLimits // of the network between nodes (NET-07…09)
 }
 
 // unlimited is how systemd before 228 writes infinity.
@@ -23,17 +30,48 @@ const unlimited = 1<<64 - 1
 // this (PID_MAX_LIMIT on 64 bits).
 const largeTasksMax = 4 << 20
 
+const (
+	docker  = "Docker"
+	nerdctl = "nerdctl"
+)
+
 var (
 	leftoversDocker  = []string{"/var/lib/docker", "/var/lib/containerd", "/var/log/pods", "/var/lib/kubelet/pki"}
 	leftoversNerdctl = slices.Concat(leftoversDocker, []string{"/var/lib/nerdctl", "/opt/nerdctl"})
+
+	// "172.16-32" in the document: 172.16.0.0 to 172.32.255.255.
+	reservedDocker  = []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("172.32.0.0/16")}
+	reservedNerdctl = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("172.18.0.0/16")}
+)
+
+const (
+	seed  = site.DefaultProfile
+	acp41 = "acp-4.1"
+	acp42 = "acp-4.2"
+	acp43 = "acp-4.3"
+	acp44 = "acp-4.4-dev"
+)
+
+// later are the editions whose machines are planned by the later chapters.
+var later = []string{acp41, acp42, acp43, acp44}
+
+var (
+	edition41 = edition{
+		systems: systems41, leftovers: leftoversDocker, reserved: reservedDocker, tool: docker, calico: true,
+		transient: true, binaries: binariesDocker, lists: packageLists, limits: limits41, between: between41,
+	}
+	edition42 = edition{
+		systems: systems42, leftovers: leftoversNerdctl, reserved: reservedNerdctl, tool: nerdctl,
+		transient: true, binaries: binariesNerdctl, lists: packageLists, limits: limits41, between: between42,
+	}
 )
 
 var editions = map[string]edition{
-	"acp-4.1-seed": {systemsSeed, leftoversDocker, largeTasksMax, betweenSeed},
-	"acp-4.1":      {systems41, leftoversDocker, unlimited, between41},
-	"acp-4.2":      {systems42, leftoversNerdctl, unlimited, between42},
-	"acp-4.3":      {systems42, leftoversNerdctl, unlimited, between42},
-	"acp-4.4-dev":  {systems42, leftoversNerdctl, unlimited, between42},
+	seed: {
+		systems: systemsSeed, leftovers: leftoversDocker, reserved: reservedDocker, tool: docker, calico: true,
+		binaries: binariesDocker, lists: packageLists, limits: limitsSeed, between: betweenSeed,
+	},
+	acp41: edition41, acp42: edition42, acp43: edition42, acp44: edition42,
 }
 
 // profileOf is the site's edition, or the default one.

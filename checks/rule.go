@@ -39,10 +39,13 @@ type Rule struct {
 	Roles     []string // roles it is about: control-plane, worker, installer, storage; empty = every node
 	Profiles  []string // editions that have the rule; empty = all
 	Strict    bool     // can't be waived
-	Want      string   // what it demands, for a person; empty when that depends on the node
+	Want      string   // what it demands, for a person; empty when that depends on the profile: see Demand
 	Fix       string   // what to do when it fails: an exact command or edit
 	Conflict  string   // where the document contradicts itself here, and what acpflow does about it
 	JudgedBy  string   // for a rule without a judgement of its own: where it is enforced
+
+	// wants is Want where editions differ.
+	wants func(edition) string
 
 	// One of the two judges: about one node, or about the nodes of a cluster together.
 	judge  func(subject) verdict
@@ -87,6 +90,8 @@ type verdict struct {
 	outcome      Outcome
 	seen, reason string
 	want, fix    string
+	nodes        []string // across nodes: those that are at fault, for waivers
+	attest       bool     // a warning of what no machine can tell: a waiver attests it
 }
 
 func pass(seen string) verdict      { return verdict{outcome: Pass, seen: seen} }
@@ -94,6 +99,14 @@ func warn(seen string) verdict      { return verdict{outcome: Warn, seen: seen} 
 func fail(seen string) verdict      { return verdict{outcome: Fail, seen: seen} }
 func unknown(err error) verdict     { return verdict{outcome: Error, reason: err.Error()} }
 func skipped(reason string) verdict { return verdict{outcome: Skipped, reason: reason} }
+
+// attest is a warning of what can't be proven from a node. A person may attest
+// it with a waiver; it never passes.
+func attest(seen string) verdict {
+	return verdict{outcome: Warn, seen: seen, reason: "not provable from the node: attest it with a waiver of this rule", attest: true}
+}
+
+func (v verdict) withNodes(nodes ...string) verdict { v.nodes = nodes; return v }
 
 func (v verdict) withFix(fix string) verdict { v.fix = fix; return v }
 

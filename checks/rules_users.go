@@ -57,7 +57,7 @@ func judgeTasksMax(s subject) verdict {
 	if !ok || err != nil {
 		return unknown(fmt.Errorf("tasks-max: not understood: %s", clip(line)))
 	}
-	if n < s.edition.tasksMax {
+	if n < s.edition.limits.tasksMax {
 		return fail(value)
 	}
 	return pass(value)
