@@ -15,20 +15,35 @@ type sample struct {
 	Server  float64 `json:"server"`  // CPU seconds of sshd and what it started
 	Foreign float64 `json:"foreign"` // share of the machine that others used, 0…1
 	Bytes   int64   `json:"bytes"`   // towards the server on the wire; 0 = not counted
+
+	Peaks map[string]float64 `json:"peaks,omitempty"` // what else was counted, by name and unit
 }
 
 // entrant is one way to do the job of a contest.
 type entrant struct {
 	name string
 	run  func(context.Context) (sample, error)
+	slow bool     // too slow for every round: see contest.slowRuns
+	only []string // goals it is needed for; empty = always
 }
 
 // contest compares entrants that run in turn, in random order.
 type contest struct {
 	name     string
 	runs     int
+	slowRuns int // rounds that slow entrants take part in
 	entrants []entrant
 	goals    []goal
+}
+
+// wanted reduces a contest to some goals and the entrants that these need. It
+// reports whether any is left.
+func (c contest) wanted(goals []string) (contest, bool) {
+	c.goals = slices.DeleteFunc(slices.Clone(c.goals), func(g goal) bool { return !slices.Contains(goals, g.ID) })
+	c.entrants = slices.DeleteFunc(slices.Clone(c.entrants), func(e entrant) bool {
+		return len(e.only) > 0 && !slices.ContainsFunc(e.only, func(id string) bool { return slices.Contains(goals, id) })
+	})
+	return c, len(c.goals) > 0
 }
 
 // goal demands a bound of something the contest shows.
@@ -46,21 +61,26 @@ const tooBusy = 0.25
 
 func (c contest) run(ctx context.Context, rep *report) error {
 	fmt.Printf("\n%s\n", c.name)
-	kept, noisy, spare := map[string][]sample{}, map[string][]sample{}, c.runs
+	kept, noisy, spare, slowRuns := map[string][]sample{}, map[string][]sample{}, c.runs, c.slowRuns
 	for round := 0; round < c.runs; round++ {
-		samples, busiest, err := c.round(ctx)
+		slow, quick, err := c.round(ctx, slowRuns > 0)
 		if err != nil {
 			return err
 		}
+		slowRuns--
+		for name, s := range slow { // too dear to be done again
+			kept[name] = append(kept[name], s)
+		}
 		into := kept
-		if busiest > tooBusy && spare > 0 {
+		if busiest(quick) > tooBusy && spare > 0 {
 			spare--
 			round--
 			into = noisy
-		} else if busiest > tooBusy {
+		}
+		if busiest(slow) > tooBusy || busiest(quick) > tooBusy && spare == 0 {
 			rep.Noisy++
 		}
-		for name, s := range samples {
+		for name, s := range quick {
 			into[name] = append(into[name], s)
 		}
 	}
@@ -81,25 +101,40 @@ func (c contest) run(ctx context.Context, rep *report) error {
 	return nil
 }
 
-// round runs every entrant once.
-func (c contest) round(ctx context.Context) (map[string]sample, float64, error) {
+// round runs every entrant once, the slow ones when told.
+func (c contest) round(ctx context.Context, withSlow bool) (slow, quick map[string]sample, err error) {
 	order := slices.Clone(c.entrants)
 	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	samples, busiest := map[string]sample{}, 0.0
+	slow, quick = map[string]sample{}, map[string]sample{}
 	for _, e := range order {
+		into := quick
+		if e.slow {
+			into = slow
+		}
+		if e.slow && !withSlow {
+			continue
+		}
 		s, err := e.run(ctx)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", e.name, err)
+			return nil, nil, fmt.Errorf("%s: %w", e.name, err)
 		}
-		samples[e.name] = s
-		busiest = max(busiest, s.Foreign)
+		into[e.name] = s
 		select {
 		case <-ctx.Done():
-			return nil, 0, ctx.Err()
+			return nil, nil, ctx.Err()
 		case <-time.After(200 * time.Millisecond): // sshd's children end
 		}
 	}
-	return samples, busiest, nil
+	return slow, quick, nil
+}
+
+// busiest is the most that others used of the machine.
+func busiest(samples map[string]sample) float64 {
+	most := 0.0
+	for _, s := range samples {
+		most = max(most, s.Foreign)
+	}
+	return most
 }
 
 // faster is how many times the median of slow is that of quick.

@@ -20,7 +20,7 @@ func (w *world) contests() []contest {
 // commands is an entrant that runs commands one after the other and leaves the
 // file at the target.
 func (w *world) commands(name string, f file, make func(context.Context) []*exec.Cmd) entrant {
-	return entrant{name, func(ctx context.Context) (sample, error) {
+	return entrant{name: name, run: func(ctx context.Context) (sample, error) {
 		if err := w.clean(); err != nil {
 			return sample{}, err
 		}

@@ -23,8 +23,8 @@ func (w *world) resumed() contest {
 	return contest{
 		name: fmt.Sprintf("upload %d MiB, worker killed at half way", w.size>>20), runs: max(3, w.runs/2),
 		entrants: []entrant{
-			{"undisturbed", func(ctx context.Context) (sample, error) { return w.counted(ctx, false) }},
-			{"killed once", func(ctx context.Context) (sample, error) { return w.counted(ctx, true) }},
+			{name: "undisturbed", run: func(ctx context.Context) (sample, error) { return w.counted(ctx, false) }},
+			{name: "killed once", run: func(ctx context.Context) (sample, error) { return w.counted(ctx, true) }},
 		},
 		goals: []goal{
 			{ID: "U5", Text: "bytes sent again / one block per channel", Bound: 1, Most: true, Value: func(rows map[string]*row) float64 {
@@ -94,9 +94,9 @@ func (w *world) again() contest {
 	return contest{
 		name: fmt.Sprintf("upload %d MiB that are there already", w.size>>20), runs: max(3, w.runs/2),
 		entrants: []entrant{
-			{"first time", func(ctx context.Context) (sample, error) { return w.counted(ctx, false) }},
-			{"again, digest cached", rerun(false)},
-			{"again, node hashes", rerun(true)},
+			{name: "first time", run: func(ctx context.Context) (sample, error) { return w.counted(ctx, false) }},
+			{name: "again, digest cached", run: rerun(false)},
+			{name: "again, node hashes", run: rerun(true)},
 		},
 		goals: []goal{
 			{ID: "U6", Text: "time with cached digest / first time", Bound: 0.05, Most: true, Value: share("again, digest cached", "first time")},

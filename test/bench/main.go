@@ -1,11 +1,14 @@
-// Command bench measures uploads beside scp, and what an install costs beyond
-// installer and nodes, and says whether the goals are met. Everything that is compared runs in the same minutes, in
-// random order, between the same sshd and tmpfs: only ratios count.
+// Command bench measures acpflow beside what people use instead: uploads beside
+// scp, checks of many machines beside ssh and Ansible, and what an install costs
+// beyond installer and nodes. It says whether the goals are met. Everything that
+// is compared runs in the same minutes, in random order, on the same machine:
+// only ratios count.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,35 +20,69 @@ import (
 
 // options are the flags.
 type options struct {
-	report string // JSON file
-	goals  string
-	runs   int
-	size   int64 // bytes on loopback
-	wan    int64 // bytes through the delay proxy
-	dir    string
+	report      string // JSON file
+	goals       []string
+	runs        int
+	ansibleRuns int   // of the playbook with a task per check
+	nodes       int   // real sshd endpoints of P1…P5
+	size        int64 // bytes on loopback
+	wan         int64 // bytes through the delay proxy
+	dir         string
 }
 
+// Goals by what has to be set up for them.
+var (
+	uploadGoals  = []string{"U1", "U2", "U3", "U4", "U5", "U6"}
+	installGoals = []string{"I1"}
+	fleetGoals   = []string{"P1", "P2", "P3", "P4", "P5", "P6", "N500"}
+)
+
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "client" {
-		exit(client(os.Args[2:]))
+	args := os.Args[1:]
+	inside := len(args) > 0 && args[0] == fleetCommand
+	if inside {
+		args = args[1:]
 	}
-	var o options
-	flag.StringVar(&o.report, "o", "", "also write the report to this JSON `file`")
-	flag.StringVar(&o.goals, "goals", "U1,U2,U3,U4,U5,U6,I1", "which goals to measure; I1 needs root for the lab")
-	flag.IntVar(&o.runs, "runs", 5, "runs of each case")
-	size := flag.Int64("size", 1024, "size of the file on loopback, `MiB`")
-	wan := flag.Int64("wan-size", 256, "size of the file through the delay proxy, `MiB`")
-	flag.StringVar(&o.dir, "dir", "/dev/shm", "folder for the files, best on tmpfs; needs three times their size")
-	flag.Parse()
-	o.size, o.wan = *size<<20, *wan<<20
+	if len(args) > 0 && args[0] == "client" {
+		exit(client(args[1:]))
+	}
+	o, err := parse(args)
+	if err != nil {
+		exit(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	met, err := run(ctx, o)
-	if err == nil && !met {
-		err = fmt.Errorf("a goal is missed")
+	if inside {
+		err = insideNetwork(ctx, o)
+	} else {
+		err = run(ctx, o, args)
 	}
 	stop()
 	exit(err)
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	all := slices.Concat(uploadGoals, installGoals, fleetGoals)
+	flags.StringVar(&o.report, "o", "", "also write the report to this JSON `file`")
+	goals := flags.String("goals", strings.Join(all, ","), "which goals to measure; all but the U ones need root")
+	flags.IntVar(&o.runs, "runs", 5, "runs of each case")
+	flags.IntVar(&o.ansibleRuns, "ansible-runs", 1, "runs of Ansible with one task per check, minutes each")
+	flags.IntVar(&o.nodes, "nodes", 30, "machines to check in P1 to P5")
+	size := flags.Int64("size", 1024, "size of the file on loopback, `MiB`")
+	wan := flags.Int64("wan-size", 256, "size of the file through the delay proxy, `MiB`")
+	flags.StringVar(&o.dir, "dir", "/dev/shm", "folder for the files, best on tmpfs; needs three times their size")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.size, o.wan, o.goals = *size<<20, *wan<<20, strings.Split(*goals, ",")
+	for _, g := range o.goals {
+		if !slices.Contains(all, g) {
+			return o, fmt.Errorf("there is no goal %q. Fix: choose from %s", g, strings.Join(all, ","))
+		}
+	}
+	return o, nil
 }
 
 func exit(err error) {
@@ -56,37 +93,70 @@ func exit(err error) {
 	os.Exit(0)
 }
 
+// wants reports whether any of the goals is asked for.
+func (o options) wants(goals []string) bool {
+	return slices.ContainsFunc(goals, func(g string) bool { return slices.Contains(o.goals, g) })
+}
+
 // run measures what was asked for and reports it.
-func run(ctx context.Context, o options) (met bool, err error) {
-	w, err := newWorld(o)
-	if err != nil {
-		return false, err
-	}
-	defer w.close()
-	wanted := strings.Split(o.goals, ",")
+func run(ctx context.Context, o options, args []string) error {
 	rep := &report{Machine: machine()}
 	fmt.Println(rep.Machine)
-	for _, c := range w.contests() {
-		if !slices.ContainsFunc(c.goals, func(g goal) bool { return slices.Contains(wanted, g.ID) }) {
+	if o.wants(uploadGoals) {
+		if err := uploads(ctx, o, rep); err != nil {
+			return err
+		}
+	}
+	if o.wants(fleetGoals) {
+		if err := fleetInNetwork(ctx, o, args, rep); err != nil {
+			return fmt.Errorf("checks of many machines: %w", err)
+		}
+	}
+	if o.wants(installGoals) {
+		if err := overhead(ctx, min(3, o.runs), rep); err != nil {
+			return fmt.Errorf("install overhead: %w", err)
+		}
+	}
+	if err := rep.write(o.report); err != nil {
+		return err
+	}
+	if !rep.summary(os.Stdout) {
+		return errors.New("a goal is missed")
+	}
+	return nil
+}
+
+func uploads(ctx context.Context, o options, rep *report) error {
+	w, err := newWorld(o)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return runAll(ctx, w.contests(), o.goals, rep)
+}
+
+// runAll runs the contests that decide any of the goals.
+func runAll(ctx context.Context, contests []contest, goals []string, rep *report) error {
+	for _, c := range contests {
+		c, any := c.wanted(goals)
+		if !any {
 			continue
 		}
 		if err := c.run(ctx, rep); err != nil {
-			return false, fmt.Errorf("%s: %w", c.name, err)
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	if slices.Contains(wanted, "I1") {
-		if err := overhead(ctx, min(3, o.runs), rep); err != nil {
-			return false, fmt.Errorf("install overhead: %w", err)
-		}
+	return nil
+}
+
+// write puts the report into a file, if one is named.
+func (rep *report) write(path string) error {
+	if path == "" {
+		return nil
 	}
-	if o.report != "" {
-		text, err := json.MarshalIndent(rep, "", "  ")
-		if err == nil {
-			err = os.WriteFile(o.report, append(text, '\n'), 0o644)
-		}
-		if err != nil {
-			return false, err
-		}
+	text, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return err
 	}
-	return rep.summary(os.Stdout), nil
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -30,6 +31,8 @@ type row struct {
 	Foreign float64  `json:"foreign"`
 	Bytes   int64    `json:"bytes"` // the most of any run
 	Samples []sample `json:"samples"`
+
+	Peaks map[string]float64 `json:"peaks,omitempty"` // the most of any run
 }
 
 type verdict struct {
@@ -57,6 +60,12 @@ func summarize(contest, name string, samples []sample) *row {
 	r.Foreign = median(of(func(s sample) float64 { return s.Foreign }))
 	for _, s := range samples {
 		r.Bytes = max(r.Bytes, s.Bytes)
+		for name, value := range s.Peaks {
+			if r.Peaks == nil {
+				r.Peaks = map[string]float64{}
+			}
+			r.Peaks[name] = max(r.Peaks[name], value)
+		}
 	}
 	return r
 }
@@ -74,6 +83,11 @@ func printRows(entrants []entrant, rows map[string]*row) {
 		fmt.Fprintf(w, "  %s\t%.3f\t%.3f\t%.3f\t%d\t%.2f\t%.2f\t%.0f %%\n", r.Name, r.Median, r.Min, r.Max, len(r.Samples), r.Client, r.Server, 100*r.Foreign)
 	}
 	_ = w.Flush() // to the terminal
+	for _, e := range entrants {
+		for _, name := range slices.Sorted(maps.Keys(rows[e.name].Peaks)) {
+			fmt.Printf("    %s: %s up to %.0f\n", e.name, name, rows[e.name].Peaks[name])
+		}
+	}
 }
 
 func (rep *report) judge(g goal, value float64) {

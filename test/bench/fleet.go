@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/internal/ssh/sshtest"
+	"github.com/acpflow/acpflow/test/harness"
+)
+
+// fleetNet holds the machines: every address of it answers on the loopback device.
+const fleetNet = "10.77.0.0/16"
+
+// Ports of the machines: behind the first is a real sshd with bash, behind the
+// second a server in this process that answers with recorded facts.
+const (
+	realPort     = 22
+	recordedPort = 2222
+)
+
+// fleet is many machines, and acpflow as it is deployed: a worker and Temporal,
+// programs of their own.
+type fleet struct {
+	options
+	tmp       string
+	sshd      *sshtest.Server
+	recorded  *recorded
+	devserver *harness.Devserver
+	worker    *harness.Worker
+	temporal  temporal.Client
+	script    string // file with the collector
+	facts     int    // how many the collector prints
+	runNumber int
+}
+
+func newFleet(ctx context.Context, o options) (*fleet, error) {
+	tmp, err := os.MkdirTemp("", "acpflow-bench-")
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{options: o, tmp: tmp}
+	if err := f.fill(ctx); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+func (f *fleet) fill(ctx context.Context) error {
+	err := os.Chmod(f.tmp, 0o755) // sshd's children enter it
+	if err != nil {
+		return err
+	}
+	f.sshd, err = sshtest.Run(f.tmp, fmt.Sprint("ListenAddress 0.0.0.0:", realPort), "MaxStartups 1000", "MaxSessions 100", "LogLevel ERROR")
+	if err != nil {
+		return err
+	}
+	f.script = filepath.Join(f.tmp, "collect.sh")
+	if err := os.WriteFile(f.script, []byte(checks.Collector()), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(f.tmp, "known_hosts"), []byte("* "+f.sshd.HostKeys[0]+"\n"), 0o600); err != nil {
+		return err
+	}
+	facts, err := f.here(ctx)
+	if err != nil {
+		return err
+	}
+	if f.recorded, err = serveRecorded(f.tmp, facts); err != nil {
+		return err
+	}
+	return f.start(ctx)
+}
+
+// here runs the collector on this machine and counts the facts.
+func (f *fleet) here(ctx context.Context) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "bash", "--norc", "--noprofile", "-s")
+	cmd.Stdin = strings.NewReader(checks.Collector())
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("the collector on this machine: %w", err)
+	}
+	if _, err := checks.ParseFacts(out); err != nil {
+		return nil, err
+	}
+	f.facts = len(factLines.FindAll(out, -1))
+	return out, nil
+}
+
+// start runs Temporal and the worker.
+func (f *fleet) start(ctx context.Context) error {
+	sites := filepath.Join(f.tmp, "sites")
+	if err := f.writeSites(sites); err != nil {
+		return err
+	}
+	var err error
+	if f.devserver, err = harness.StartDevserver(ctx, f.tmp, os.Stdout); err != nil {
+		return err
+	}
+	if f.worker, err = harness.StartWorker(ctx, f.devserver, harness.WorkerOptions{Sites: sites, Dir: f.tmp}); err != nil {
+		return err
+	}
+	f.temporal, err = f.devserver.Client(ctx)
+	return err
+}
+
+func (f *fleet) close() error {
+	var errs []error
+	if f.temporal != nil {
+		f.temporal.Close()
+	}
+	if f.worker != nil {
+		errs = append(errs, f.worker.Stop())
+	}
+	if f.devserver != nil {
+		errs = append(errs, f.devserver.Stop())
+	}
+	if f.recorded != nil {
+		f.recorded.close()
+	}
+	if f.sshd != nil {
+		f.sshd.Stop()
+	}
+	return errors.Join(append(errs, os.RemoveAll(f.tmp))...)
+}
+
+// addresses are those of the first n machines.
+func addresses(n int) []string {
+	a := netip.MustParsePrefix(fleetNet).Addr().Next().Next() // .1 is the cluster's own
+	out := make([]string, n)
+	for i := range out {
+		out[i] = a.String()
+		a = a.Next()
+	}
+	return out
+}
+
+// cut ends every connection that somebody kept to the machines, and waits until
+// both ends know.
+func (f *fleet) cut(ctx context.Context) error {
+	f.recorded.cut()
+	for _, pid := range children(f.sshd.Pid()) {
+		_ = syscall.Kill(pid, syscall.SIGTERM) // it may be ending already
+	}
+	for len(children(f.sshd.Pid())) > 0 {
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return pause(ctx, 200*time.Millisecond)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// opensshOptions are those of OpenSSH's client: only this key and these hosts,
+// no user's settings, and what is given.
+func (f *fleet) opensshOptions(more ...string) []string {
+	out := []string{"-F", "none", "-q", "-i", filepath.Join(f.tmp, "client"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + filepath.Join(f.tmp, "known_hosts")}
+	for _, o := range more {
+		out = append(out, "-o", o)
+	}
+	return out
+}
+
+const curve25519 = "KexAlgorithms=curve25519-sha256"
+
+var (
+	factLines = regexp.MustCompile(`(?m)^fact [^ ]+ \d+ `)
+	endLines  = regexp.MustCompile(`(?m)^end \d+$`)
+)
+
+// complete demands that an output holds all facts of so many machines: both
+// sides of a comparison must have done the same.
+func (f *fleet) complete(out []byte, machines int) error {
+	facts, ends := len(factLines.FindAll(out, -1)), len(endLines.FindAll(out, -1))
+	if facts == machines*f.facts && ends == machines {
+		return nil
+	}
+	return fmt.Errorf("%d facts from %d machines came, expected %d from each of %d; the output begins: %s",
+		facts, ends, f.facts, machines, bytes.TrimSpace(out[:min(len(out), 2000)]))
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// Entrants of the comparison on real sshd endpoints.
+const (
+	ours      = "acpflow preflight, cold"
+	oursKept  = "acpflow preflight, connections kept"
+	oursBare  = "acpflow's SSH client alone"
+	xargsBest = "xargs -P50 ssh, curve25519"
+	xargs     = "xargs -P50 ssh, defaults"
+	ansible   = "Ansible, a task per check"
+	ansible1  = "Ansible, the script as one task"
+)
+
+// contests are all comparisons on many machines, with the goals they decide.
+func (f *fleet) contests() []contest {
+	return []contest{f.connect(), f.machines(), f.growth()}
+}
+
+// machines is P1 to P5: the same facts of the same machines, in every usual way.
+func (f *fleet) machines() contest {
+	p := f.playbooks()
+	return contest{
+		name: fmt.Sprintf("check %d machines, %d facts each", f.nodes, f.facts), runs: f.runs, slowRuns: f.ansibleRuns,
+		entrants: []entrant{
+			{name: ours, run: f.cold},
+			{name: oursKept, run: f.kept, only: []string{"P5"}},
+			{name: oursBare, run: f.bare},
+			{name: xargsBest, run: func(ctx context.Context) (sample, error) { return f.xargs(ctx, curve25519) }},
+			{name: xargs, run: func(ctx context.Context) (sample, error) { return f.xargs(ctx) }},
+			{name: ansible1, run: p.oneTask, only: []string{"P1", "P2", "P4"}},
+			{name: ansible, run: p.taskPerCheck, only: []string{"P1", "P4"}, slow: true},
+		},
+		goals: []goal{
+			{ID: "P1", Text: "faster than Ansible with a task per check", Bound: 40, Value: faster(ours, ansible)},
+			{ID: "P2", Text: "faster than Ansible with the script as one task", Bound: 3, Value: faster(ours, ansible1)},
+			{ID: "P3", Text: "time / xargs -P50 ssh, curve25519", Bound: 1.15, Most: true, Value: share(ours, xargsBest)},
+			{ID: "P4", Text: "CPU of worker and Temporal / Ansible's", Bound: 0.01, Most: true, Value: func(rows map[string]*row) float64 {
+				return rows[ours].Client / rows[ansible].Client
+			}},
+			{ID: "P5", Text: "time on kept connections / cold", Bound: 0.8, Most: true, Value: share(oursKept, ours)},
+		},
+	}
+}
+
+// Peaks of a run of the engine.
+const (
+	peakEvents = "events of history"
+	peakMemory = "MB of the worker"
+)
+
+// growth is N500: how time, history and memory grow with the machines.
+func (f *fleet) growth() contest {
+	c := contest{name: "check many machines that answer with recorded facts", runs: max(3, f.runs/2)}
+	name := func(n int) string { return fmt.Sprint(n, " machines") }
+	for _, n := range sizes {
+		c.entrants = append(c.entrants, entrant{name: name(n), run: func(ctx context.Context) (sample, error) { return f.recordedRun(ctx, n) }})
+	}
+	few, many := sizes[0], sizes[len(sizes)-1]
+	peak := func(what string) func(map[string]*row) float64 {
+		return func(rows map[string]*row) float64 { return rows[name(many)].Peaks[what] }
+	}
+	c.goals = []goal{
+		{ID: "N500", Text: fmt.Sprintf("time per machine at %d / at %d", many, few), Bound: 1.3, Most: true, Value: func(rows map[string]*row) float64 {
+			return rows[name(many)].Median / rows[name(few)].Median * float64(few) / float64(many)
+		}},
+		{ID: "N500", Text: fmt.Sprint(peakEvents, " at ", many), Bound: 3000, Most: true, Value: peak(peakEvents)},
+		{ID: "N500", Text: fmt.Sprint(peakMemory, " at ", many), Bound: 200, Most: true, Value: peak(peakMemory)},
+	}
+	return c
+}
