@@ -41,15 +41,25 @@ packages: # only the Debian packages, for the first minutes of a test run
 	@echo "compiling the set-up program, a minute or two the first time"
 	@cd test && go run ./cmd/deps packages
 
-.PHONY: build
-build: ## compile acpflow and its worker into bin/
+.PHONY: build agents
+build: agents ## compile acpflow and its worker into bin/
 	go build -o bin/acpflow ./starter
 	go build -o bin/acpflow-worker ./worker
+
+# What a worker puts on nodes to probe the network. It embeds whatever is there.
+AGENTS := $(patsubst %,internal/probe/agents/agent-linux-%.gz,amd64 arm64)
+agents: $(AGENTS) # only the probe agents, which go test and go build don't make
+
+$(AGENTS): internal/probe/agents/agent-linux-%.gz: $(wildcard internal/probe/agent/*.go internal/probe/wire/*.go)
+	@echo "building the probe agent for $*"
+	@mkdir -p bin && new=$$(mktemp -d -p bin) && trap 'rm -rf "$$new"' EXIT && \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -buildvcs=false -ldflags='-s -w' -o "$$new/agent" ./internal/probe/agent && \
+		gzip -9n "$$new/agent" && mv "$$new/agent.gz" $@
 
 ##@ Use
 
 .PHONY: demo dev lab lab-down
-demo: deps ## boot a lab, install a three-node cluster on it, show what was verified
+demo: deps agents ## boot a lab, install a three-node cluster on it, show what was verified
 	@cd test && go run ./cmd/demo
 
 dev: build deps ## run Temporal, its UI and a worker here until Ctrl-C
@@ -68,11 +78,11 @@ test: ## everything CI runs: static checks, unit, lab, end-to-end and browser te
 	@CACHE=$(CACHE) scripts/test.sh
 
 .PHONY: test-unit
-test-unit: ## unit and replay tests, with the race detector
+test-unit: agents ## unit and replay tests, with the race detector
 	go test -race $(TESTFLAGS) ./...
 
 .PHONY: test-tools test-devserver test-lab test-e2e
-test-tools: ## tests of the compose file, the test tools and the stand-ins
+test-tools: agents ## tests of the compose file, the test tools and the stand-ins
 	cd test && go test -count=1 $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e|bench)(/|$$)')
 
 test-devserver: ## tests of the embedded Temporal server, which kill it
@@ -81,11 +91,11 @@ test-devserver: ## tests of the embedded Temporal server, which kill it
 test-lab: ## tests of the lab itself (as root)
 	cd test && go test -count=1 -timeout 30m $(TESTFLAGS) ./lab/...
 
-test-e2e: ## acpflow on the lab, worker and Temporal killed on the way, and in a browser (as root)
+test-e2e: agents ## acpflow on the lab, worker and Temporal killed on the way, and in a browser (as root)
 	cd test && go test -count=1 -timeout 40m $(TESTFLAGS) ./e2e/...
 
 .PHONY: bench
-bench: deps ## compare uploads with scp, and measure the install's own overhead
+bench: deps agents ## compare uploads with scp, and measure the install's own overhead
 	@cd test && go run ./bench $(BENCHFLAGS)
 
 .PHONY: lint determinism fmt tidy-check vulncheck
@@ -111,7 +121,7 @@ ci: ## what CI runs, the way it runs it
 
 .PHONY: clean
 clean: ## remove what was built here; the cache of slow builds stays
-	rm -rf bin
+	rm -rf bin $(AGENTS)
 
 $(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 $(WORKFLOWCHECK): PACKAGE := go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
