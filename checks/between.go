@@ -8,6 +8,9 @@ type Mesh struct {
 	Measured time.Time `json:"measured"`
 	Sampled  bool      `json:"sampled,omitempty"` // so many nodes that the rate was measured on a ring of pairs alone
 	Pairs    []Pair    `json:"pairs"`
+
+	Silent map[string]string   `json:"silent,omitempty"` // nodes without an agent, and why; their pairs have an Error
+	Taken  map[string][]string `json:"taken,omitempty"`  // by node: "tcp/6443 in use by etcd (pid 9)", which nobody tried
 }
 
 // Pair is what one node saw of another. Error means that nothing was measured.
@@ -16,7 +19,7 @@ type Pair struct {
 	To      string   `json:"to"`
 	Error   string   `json:"error,omitempty"`
 	Blocked []string `json:"blocked,omitempty"` // "tcp/2379 timed out", "udp/6081 no answer", "proto/4 no answer"
-	Unknown []string `json:"unknown,omitempty"` // "tcp/6443 in use by etcd (pid 9)": neither reached nor blocked
+	Unknown []string `json:"unknown,omitempty"` // "transfer: bulk data gets lost": neither reached nor blocked
 	Reached int      `json:"reached"`           // ports that answered
 	NoPing  bool     `json:"noPing,omitempty"`  // ICMP echo was not answered, although a port was
 	RTT     float64  `json:"rttMs,omitempty"`   // median, milliseconds; 0 = not measured

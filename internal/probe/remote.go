@@ -39,6 +39,12 @@ func packed(machine string) ([]byte, error) {
 	return data, nil
 }
 
+// Ready says whether this program was built with agents. Error: fault.BadInput.
+func Ready() error {
+	_, err := packed("x86_64")
+	return err
+}
+
 // look tells the machine, and whether it can unpack.
 const look = `uname -m; command -v gzip >/dev/null && echo gzip`
 

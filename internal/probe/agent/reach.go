@@ -140,7 +140,7 @@ func (a *agent) ask(network, address string, patience time.Duration, c coding) (
 		}
 		_ = conn.SetReadDeadline(time.Now().Add(patience / tries)) // sockets have deadlines
 		for {
-			n, err := conn.Read(buf)
+			n, _, err := conn.(net.PacketConn).ReadFrom(buf) // Read would leave the IP header in
 			if err != nil {
 				last = err
 				break

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,9 @@ const magic = "acpflow-probe/1"
 
 // ErrStranger is in the chain when something answered that is no agent of this probe.
 var ErrStranger = errors.New("answered by something else")
+
+// ErrSilent is in the chain when something took the connection and said nothing.
+var ErrSilent = errors.New("no answer")
 
 // StrangerError carries what it said first.
 type StrangerError struct{ First []byte }
@@ -131,6 +135,8 @@ func Cause(err error) string {
 	switch {
 	case errors.Is(err, ErrStranger):
 		return ErrStranger.Error()
+	case errors.Is(err, ErrSilent):
+		return ErrSilent.Error()
 	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(err.Error(), "onnection refused"):
 		return "refused"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), strings.Contains(err.Error(), "o route to host"):
@@ -155,7 +161,7 @@ func Try(dial func() (net.Conn, error), token []byte, opening []byte, patience t
 	_ = conn.SetDeadline(time.Now().Add(patience)) // a stream without deadlines ends with its connection
 	if opening == nil {
 		peer, _, err := Greet(conn, token, ModeEcho)
-		return peer, err
+		return peer, silent(err)
 	}
 	if _, err := conn.Write(opening); err != nil {
 		return Peer{}, err
@@ -163,7 +169,15 @@ func Try(dial func() (net.Conn, error), token []byte, opening []byte, patience t
 	first := make([]byte, 64)
 	n, err := conn.Read(first)
 	if n == 0 {
-		return Peer{}, err
+		return Peer{}, silent(err)
 	}
 	return Peer{}, &StrangerError{First: first[:n]}
+}
+
+// silent tells a peer that says nothing from one that can't be reached.
+func silent(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrSilent
+	}
+	return err
 }
