@@ -7,6 +7,7 @@ import "time"
 type Mesh struct {
 	Measured time.Time `json:"measured"`
 	Sampled  bool      `json:"sampled,omitempty"` // so many nodes that the rate was measured on a ring of pairs alone
+	IPIP     bool      `json:"ipip,omitempty"`    // IP protocol 4 was tried
 	Pairs    []Pair    `json:"pairs"`
 
 	Silent map[string]string   `json:"silent,omitempty"` // nodes without an agent, and why; their pairs have an Error

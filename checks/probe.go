@@ -53,6 +53,10 @@ func PortsOf(s site.Site, c *site.Cluster, n site.Node) (NodePorts, error) {
 	if err != nil {
 		return NodePorts{}, err
 	}
+	return portsOf(e, s, c, n), nil
+}
+
+func portsOf(e edition, s site.Site, c *site.Cluster, n site.Node) NodePorts {
 	out := NodePorts{TCP: spread(portsEvery)}
 	controlPlane := n.Role == site.ControlPlane
 	if controlPlane {
@@ -61,7 +65,7 @@ func PortsOf(s site.Site, c *site.Cluster, n site.Node) (NodePorts, error) {
 	switch c.Network.CNI {
 	case site.Calico:
 		out.TCP = append(out.TCP, spread(portsCalico)...)
-		out.IPIP = e.between.ipip
+		out.IPIP = e.between.ipip && c.Network.IPFamily != site.IPv6
 	case site.KubeOVN:
 		out.UDP = []int{portGeneve}
 		if controlPlane {
@@ -70,7 +74,7 @@ func PortsOf(s site.Site, c *site.Cluster, n site.Node) (NodePorts, error) {
 	}
 	slices.Sort(out.TCP)
 	out.TCP = slices.Compact(out.TCP)
-	return out, nil
+	return out
 }
 
 // ForwardedPorts are the ports that the load balancer forwards to every

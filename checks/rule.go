@@ -132,6 +132,8 @@ func Rules() []Rule {
 		rulesOfNetwork,
 		rulesOfSoftware,
 		rulesTogether,
+		rulesBetween,
+		rulesOfBalancer,
 	)
 }
 

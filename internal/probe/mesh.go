@@ -207,6 +207,7 @@ func (s *survey) result() checks.Mesh {
 			}
 			m.Silent[from.Name] = short(err)
 		}
+		m.IPIP = m.IPIP || from.Ports.IPIP
 		if len(from.taken) > 0 {
 			if m.Taken == nil {
 				m.Taken = map[string][]string{}
