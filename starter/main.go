@@ -44,7 +44,7 @@ func newRootCmd() *cobra.Command {
 		newInstallCmd(), newAddArchitectureCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
 		newDecideCmd(), newAbortCmd(),
-		newSiteCmd(), newInstallerConfigCmd(),
+		newSiteCmd(), newChecksCmd(), newInstallerConfigCmd(),
 	)
 	return root
 }
