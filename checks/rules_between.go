@@ -151,9 +151,15 @@ func (m *Mesh) why(doubts groups) string {
 var latency = Rule{
 	ID: "NET-08", Title: "The nodes are close to one another", Source: headNetworkSetup, Subject: AllNodes, Category: Must,
 	Fix:    "put the nodes into one network, and look for overloaded links on the way",
-	wants:  func(e edition) string { return fmt.Sprintf("at most %g ms there and back", e.between.latency) },
-	across: judgeLatency,
+	wants:  wantLatency,
+	across: func(f fleet) verdict { return judgeLatency(f).withWant(wantLatency(f.edition)) },
 }
+
+func wantLatency(e edition) string {
+	return fmt.Sprintf("at most %g ms there and back", e.between.latency)
+}
+
+func (v verdict) withWant(want string) verdict { v.want = want; return v }
 
 func judgeLatency(f fleet) verdict {
 	m, v := f.seesMesh()
@@ -198,12 +204,14 @@ func ends(pairs []Pair) []string {
 
 var rate = Rule{
 	ID: "NET-07", Title: "The lines between the nodes are fast", Source: headNetworkSetup, Subject: AllNodes, Category: Must,
-	Fix: "connect the nodes by faster lines, and look for overloaded links and for ports that fell back to a lower speed (ethtool)",
-	wants: func(e edition) string {
-		b := e.between
-		return fmt.Sprintf("at least %g Mbit/s, of which one connection carries %g; %g Mbit/s are recommended", b.rate, b.leastRate(), b.goodRate)
-	},
-	across: judgeRate,
+	Fix:    "connect the nodes by faster lines, and look for overloaded links and for ports that fell back to a lower speed (ethtool)",
+	wants:  wantRate,
+	across: func(f fleet) verdict { return judgeRate(f).withWant(wantRate(f.edition)) },
+}
+
+func wantRate(e edition) string {
+	b := e.between
+	return fmt.Sprintf("at least %g Mbit/s, of which one connection carries %g; %g Mbit/s are recommended", b.rate, b.leastRate(), b.goodRate)
 }
 
 func judgeRate(f fleet) verdict {

@@ -253,7 +253,10 @@ func (s *survey) pair(at *sight) checks.Pair {
 		}
 	}
 	p.Reached, p.NoPing = answers, answers > 0 && pings < len(at.seen)
-	p.RTT, p.Rate = math.Round(at.rtt*1000)/1000, math.Round(at.rate)
+	p.Rate = math.Round(at.rate)
+	if at.rtt > 0 { // 0 would mean that it was not measured
+		p.RTT = max(math.Round(at.rtt*100)/100, 0.01)
+	}
 	p.Unknown = at.notes
 	return p
 }
