@@ -61,7 +61,7 @@ func TestKilledAnywhereTheNextRunFinishes(t *testing.T) {
 				again(t, node, fixes)
 				results, err := node.Undo(t.Context(), repair.Filter{})
 				require.NoError(t, err)
-				for _, r := range results {
+				for _, r := range results.Results {
 					assert.Equal(t, repair.Undone, r.Status, "%+v", r)
 				}
 				assert.Equal(t, before, tree(t, node))
@@ -97,7 +97,7 @@ func again(t *testing.T, n repair.Node, fixes []fix.Fix) {
 	}
 	results, err := n.Apply(t.Context(), "run-2", todo, nil)
 	require.NoError(t, err)
-	for _, r := range results {
+	for _, r := range results.Results {
 		assert.False(t, r.Bad(), "%+v", r)
 	}
 	assert.Equal(t, "new $(touch /oops) 'x'\n", read(t, n, "etc/plain"))
@@ -119,7 +119,7 @@ func TestRepairsOfANodeTakeTurns(t *testing.T) {
 		return of(id, fix.Change{Kind: fix.Command, Undo: "true",
 			Do: "mkdir " + busy + " && sleep 0.3 && rmdir " + busy})
 	}
-	ends := make(chan []repair.Result, 2)
+	ends := make(chan repair.Report, 2)
 	for _, id := range []string{"a", "b"} {
 		go func() {
 			results, err := n.Apply(t.Context(), id, []fix.Fix{alone(id)}, nil)

@@ -7,7 +7,7 @@ import (
 )
 
 // ApplyWith is Apply with a line of bash before it.
-func ApplyWith(ctx context.Context, n Node, line, run string, fixes []fix.Fix) ([]Result, error) {
+func ApplyWith(ctx context.Context, n Node, line, run string, fixes []fix.Fix) (Report, error) {
 	keep := library
 	defer func() { library = keep }()
 	library = line + library

@@ -76,7 +76,7 @@ type Guard struct {
 // Apply does the fixes in order: of each all changes or none, and a failed one
 // does not stop the next. run marks them in the ledger. With a guard, which
 // then covers all of them, follow up with Confirm through a new connection.
-func (n Node) Apply(ctx context.Context, run string, fixes []fix.Fix, guard *Guard) ([]Result, error) {
+func (n Node) Apply(ctx context.Context, run string, fixes []fix.Fix, guard *Guard) (Report, error) {
 	var b strings.Builder
 	b.WriteString("recover\n")
 	for _, f := range fixes {
@@ -84,15 +84,14 @@ func (n Node) Apply(ctx context.Context, run string, fixes []fix.Fix, guard *Gua
 		if guard != nil {
 			begin = fmt.Sprintf("fix_begin %s %d", ssh.Quote(guard.Token), guard.Seconds)
 		}
-		fmt.Fprintf(&b, "c_fix=%s c_path= c_do=; %s\n", ssh.Quote(f.ID), begin)
+		fmt.Fprintf(&b, "c_fix=%s c_path= c_do= c_reboot=%s; %s\n", ssh.Quote(f.ID), yes(f.Reboot), begin)
 		for _, c := range f.Changes {
 			b.WriteString(assign(f, c, run))
 			b.WriteString("change\n")
 		}
 		b.WriteString("fix_end\n")
 	}
-	out, err := n.perform(ctx, "repair the node", b.String())
-	return out.results, err
+	return n.perform(ctx, "repair the node", b.String())
 }
 
 // assign sets the variables of one change.
@@ -101,11 +100,18 @@ func assign(f fix.Fix, c fix.Change, run string) string {
 	for _, v := range [][2]string{
 		{"kind", string(c.Kind)}, {"path", c.Path}, {"before", c.Before}, {"after", c.After()}, {"mode", mode(c.Mode)}, {"check", c.Check},
 		{"then", c.Then}, {"do", c.Do}, {"undo", c.Undo}, {"seen", c.Seen}, {"fix", f.ID}, {"temporary", f.Temporary},
-		{"run", run}, {"target", ""}, {"made", ""}, {"data", base64.StdEncoding.EncodeToString([]byte(c.Content))},
+		{"run", run}, {"reboot", yes(f.Reboot)}, {"target", ""}, {"made", ""}, {"data", base64.StdEncoding.EncodeToString([]byte(c.Content))},
 	} {
 		fmt.Fprintf(&b, "c_%s=%s\n", v[0], ssh.Quote(v[1]))
 	}
 	return b.String()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
 }
 
 func mode(m string) string {
@@ -130,38 +136,64 @@ type Filter struct {
 
 // Undo takes changes back, the last one first. What somebody else has changed
 // since is refused and stays.
-func (n Node) Undo(ctx context.Context, f Filter) ([]Result, error) {
-	temporary := ""
-	if f.Temporary {
-		temporary = "yes"
-	}
-	out, err := n.perform(ctx, "take repairs back", fmt.Sprintf("recover\nundo_all %s %s\n", ssh.Quote(f.Run), ssh.Quote(temporary)))
-	return out.results, err
+func (n Node) Undo(ctx context.Context, f Filter) (Report, error) {
+	return n.perform(ctx, "take repairs back", fmt.Sprintf("recover\nundo_all %s %s\n", ssh.Quote(f.Run), ssh.Quote(yes(f.Temporary))))
+}
+
+// Snapshot copies /etc of the node, so that Adopt can tell afterwards what a
+// program changed there. What an earlier Snapshot of the same name copied stays.
+func (n Node) Snapshot(ctx context.Context, name string) error {
+	_, err := n.perform(ctx, "copy /etc", fmt.Sprintf(`dir=$ledger/%s
+if [ ! -d "$dir" ]; then
+	rm -rf "$dir.new" && mkdir "$dir.new" && touch -d '2 seconds ago' "$dir.new/mark" && cp -a "$root/etc" "$dir.new/etc" && mv -T "$dir.new" "$dir" || exit 1
+fi
+`, ssh.Quote("snapshot-"+name)))
+	return err
+}
+
+// Adopt puts every file below /etc that has changed since the Snapshot into the
+// ledger, as done by the named fix, so that Undo brings it back.
+func (n Node) Adopt(ctx context.Context, name, run, id string) (Report, error) {
+	return n.perform(ctx, "note what was changed", fmt.Sprintf("dir=$ledger/%s\n[ ! -d \"$dir\" ] || adopt \"$dir\" %s %s\n",
+		ssh.Quote("snapshot-"+name), ssh.Quote(run), ssh.Quote(id)))
 }
 
 // List returns what can be taken back, the last change first. It finishes what
 // a killed run left half done.
-func (n Node) List(ctx context.Context) ([]Result, error) {
-	out, err := n.perform(ctx, "list repairs", "recover\nlist\n")
-	return out.results, err
+func (n Node) List(ctx context.Context) (Report, error) {
+	return n.perform(ctx, "list repairs", "recover\nlist\n")
 }
 
-// outcome is what the node's script reported.
-type outcome struct {
-	results []Result
-	guard   string
+// Report is what the node says after a repair.
+type Report struct {
+	Results   []Result
+	Boot      string // id of the boot it runs
+	RebootDue bool   // something counts only after the next one
+
+	guard string
 }
 
-func (n Node) perform(ctx context.Context, op, body string) (outcome, error) {
+// Bad lists what is not as it was asked for.
+func (r Report) Bad() []Result {
+	var out []Result
+	for _, result := range r.Results {
+		if result.Bad() {
+			out = append(out, result)
+		}
+	}
+	return out
+}
+
+func (n Node) perform(ctx context.Context, op, body string) (Report, error) {
 	// In a function, so that bash has read everything before any of it runs.
 	script := "root=" + ssh.Quote(n.Root) + "\n" + fix.Fingerprint() + library +
-		"main() {\nprintf 'acpflow-repair 1\\n' >&3\nenter\n" + body + "printf 'end %s\\n' \"$count\" >&3\n}\nmain 3>&1 </dev/null >&2\n"
+		"main() {\nprintf 'acpflow-repair 1\\n' >&3\nenter\n" + body + "boot\nprintf 'end %s\\n' \"$count\" >&3\n}\nmain 3>&1 </dev/null >&2\n"
 	out, err := n.Run(ctx, ssh.Command{Op: op, Script: script, Sudo: true})
 	if out.ExitCode == 75 {
-		return outcome{}, fault.New(fault.Conflict, op, n.Target(), "wait until it has ended, then retry", err)
+		return Report{}, fault.New(fault.Conflict, op, n.Target(), "wait until it has ended, then retry", err)
 	}
 	if err != nil {
-		return outcome{}, err
+		return Report{}, err
 	}
 	result, err := parse(out.Stdout)
 	if err != nil {
@@ -170,8 +202,8 @@ func (n Node) perform(ctx context.Context, op, body string) (outcome, error) {
 	return result, nil
 }
 
-func parse(text string) (outcome, error) {
-	var out outcome
+func parse(text string) (Report, error) {
+	var out Report
 	begun, count := false, 0
 	for line := range strings.Lines(text) {
 		w := strings.Split(strings.TrimSuffix(line, "\n"), " ")
@@ -182,12 +214,15 @@ func parse(text string) (outcome, error) {
 		case w[0] == "guard" && len(w) == 2:
 			out.guard = w[1]
 			count++
+		case w[0] == "boot" && len(w) == 3:
+			out.Boot, out.RebootDue = w[1], w[2] == "due"
+			count++
 		case w[0] == "change" && len(w) == 5:
 			r, err := parseResult(w)
 			if err != nil {
 				return out, err
 			}
-			out.results = append(out.results, r)
+			out.Results = append(out.Results, r)
 			count++
 		case w[0] == "end" && len(w) == 2 && w[1] == strconv.Itoa(count):
 			return out, nil

@@ -2,14 +2,14 @@
 # util-linux. $root prefixes every path, for tests.
 #
 # The ledger holds one folder per change, numbered in the order of doing:
-#   changes/N/{kind,path,before,after,then,undo,seen,fix,temporary,guard,run}
+#   changes/N/{kind,path,before,after,then,undo,seen,fix,temporary,guard,run,…}
 #   changes/N/backup   what lay at the path, with mode, owner and times
 #   changes/N/state    begun, done or undone, each by rename
 # An entry is written before its change acts, so a run that is killed anywhere
 # leaves either nothing or an entry that the next run finishes or takes back.
 umask 077
 ledger=$root/var/lib/acpflow/repair
-fields='kind path before after then do undo seen fix temporary guard run target made'
+fields='kind path before after then do undo seen fix temporary guard run target made reboot'
 count=0
 
 b64() { printf '%s' "$1" | base64 -w 0; }
@@ -220,6 +220,7 @@ fix_end() {
 	if [ "$ok" = no ]; then
 		for ((i = ${#made[@]} - 1; i >= 0; i--)); do undo_entry "${made[i]}"; done
 	fi
+	if [ "$ok" = yes ] && [ -n "$c_reboot" ]; then reboot_due; fi
 	if [ -n "$c_guard" ] && { [ "$ok" = no ] || [ ${#made[@]} -eq 0 ]; }; then guard_end "$c_guard" unused; fi
 }
 
@@ -290,7 +291,48 @@ undo_entry() {
 		return 1
 	fi
 	mark "$1" undone
+	[ -z "$c_reboot" ] || reboot_due
 	say undone
+}
+
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+
+# reboot_due: notes that something counts only after a reboot; the note is void
+# once the node has booted.
+reboot_due() { boot_id >"$ledger/reboot"; }
+
+# boot: which boot this is, and whether another is due.
+boot() {
+	local due=no
+	[ "$(cat "$ledger/reboot" 2>/dev/null)" != "$(boot_id)" ] || due=due
+	printf 'boot %s %s\n' "$(boot_id)" "$due" >&3
+	count=$((count + 1))
+}
+
+# adopt DIR RUN FIX: puts into the ledger what somebody else's program changed
+# in the folder since DIR, a copy of it with its age mark, was made.
+adopt() {
+	local f was now
+	c_kind=file c_then= c_do= c_undo= c_seen= c_temporary= c_guard= c_target= c_made= c_reboot= c_run=$2 c_fix=$3
+	while IFS= read -r -d '' f; do
+		c_path=${f#"$root"}
+		adopt_path "$1"
+	done < <(find "$root/etc" \( -type f -o -type l \) -cnewer "$1/mark" -print0)
+	while IFS= read -r -d '' f; do
+		c_path=/${f#./}
+		[ -e "$root$c_path" ] || [ -L "$root$c_path" ] || adopt_path "$1"
+	done < <(cd "$1" && find ./etc \( -type f -o -type l \) -print0)
+	rm -rf -- "$1"
+}
+
+adopt_path() {
+	c_before=$(fingerprint "$1$c_path") c_after=$(fingerprint "$root$c_path")
+	[ "$c_before" != "$c_after" ] || return 0
+	note || return
+	rm -rf -- "$entry/backup"
+	if [ "$c_before" != absent ]; then cp -a --no-dereference -- "$1$c_path" "$entry/backup" || return; fi
+	mark "$entry" done
+	say done
 }
 
 # newest: the ledger's entries, the last change first.

@@ -86,9 +86,9 @@ func errOr(err, other error) error {
 	return other
 }
 
-func statuses(results []repair.Result) []repair.Status {
+func statuses(report repair.Report) []repair.Status {
 	var out []repair.Status
-	for _, r := range results {
+	for _, r := range report.Results {
 		out = append(out, r.Status)
 	}
 	return out
@@ -131,10 +131,10 @@ func TestEveryKindOfChangeThereAndBack(t *testing.T) {
 
 	results, err := n.Apply(t.Context(), "run-1", fixes, nil)
 	require.NoError(t, err)
-	for _, r := range results {
+	for _, r := range results.Results {
 		assert.Equal(t, repair.Done, r.Status, "%+v", r)
 	}
-	require.Len(t, results, len(fixes))
+	require.Len(t, results.Results, len(fixes))
 	assert.Equal(t, "new $(touch /oops) 'x'\n", read(t, n, "etc/plain"))
 	assert.Equal(t, "made\n", read(t, n, "etc/deep/down/new"))
 	assert.Equal(t, "new menu\n", read(t, n, "boot/menu"))
@@ -148,20 +148,20 @@ func TestEveryKindOfChangeThereAndBack(t *testing.T) {
 
 	held, err := n.List(t.Context())
 	require.NoError(t, err)
-	assert.Len(t, held, len(fixes))
+	assert.Len(t, held.Results, len(fixes))
 
 	undone, err := n.Undo(t.Context(), repair.Filter{Run: "another"})
 	require.NoError(t, err)
-	assert.Empty(t, undone)
+	assert.Empty(t, undone.Results)
 	undone, err = n.Undo(t.Context(), repair.Filter{Run: "run-1"})
 	require.NoError(t, err)
-	for _, r := range undone {
+	for _, r := range undone.Results {
 		assert.Equal(t, repair.Undone, r.Status, "%+v", r)
 	}
 	assert.Equal(t, before, tree(t, n))
 	undone, err = n.Undo(t.Context(), repair.Filter{})
 	require.NoError(t, err)
-	assert.Empty(t, undone)
+	assert.Empty(t, undone.Results)
 }
 
 func TestTheSecondTimeNothingIsDone(t *testing.T) {
@@ -175,7 +175,7 @@ func TestTheSecondTimeNothingIsDone(t *testing.T) {
 	again := append(append([]fix.Fix{}, fixes[:4]...), fixes[5:]...) // what a command writes can't be known before
 	results, err := n.Apply(t.Context(), "run-2", again, nil)
 	require.NoError(t, err)
-	for _, r := range results {
+	for _, r := range results.Results {
 		assert.Equal(t, repair.Already, r.Status, "%+v", r)
 	}
 	assert.Equal(t, before, tree(t, n))
@@ -199,7 +199,7 @@ func TestWhatOthersChangedIsRefused(t *testing.T) {
 	results, err = n.Undo(t.Context(), repair.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, []repair.Status{repair.Refused}, statuses(results))
-	assert.Contains(t, results[0].Message, "/backup")
+	assert.Contains(t, results.Results[0].Message, "/backup")
 	assert.Equal(t, "somebody's too\n", read(t, n, "etc/b"))
 }
 
@@ -214,8 +214,8 @@ func TestAFixIsDoneWhollyOrNotAtAll(t *testing.T) {
 	}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, []repair.Status{repair.Done, repair.Failed, repair.Undone, repair.Failed, repair.Done}, statuses(results))
-	assert.Contains(t, results[1].Message, "no such module")
-	assert.Contains(t, results[3].Message, "bad configuration")
+	assert.Contains(t, results.Results[1].Message, "no such module")
+	assert.Contains(t, results.Results[3].Message, "bad configuration")
 	require.NoError(t, os.Remove(filepath.Join(n.Root, "etc/b")))
 	assert.Equal(t, before, tree(t, n))
 }
@@ -240,7 +240,7 @@ func TestHostileNamesRunNothing(t *testing.T) {
 	results, err := n.Apply(t.Context(), "run $(id)", []fix.Fix{of("x'y", edit(path, "", "text\n"), fix.Change{Kind: fix.Aside, Path: path})}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, []repair.Status{repair.Done, repair.Done}, statuses(results), "%+v", results)
-	assert.Equal(t, strings.TrimSpace(path), results[0].What)
+	assert.Equal(t, strings.TrimSpace(path), results.Results[0].What)
 	results, err = n.Undo(t.Context(), repair.Filter{})
 	require.NoError(t, err)
 	assert.Equal(t, []repair.Status{repair.Undone, repair.Undone}, statuses(results), "%+v", results)
