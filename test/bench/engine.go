@@ -12,34 +12,35 @@ import (
 	temporal "go.temporal.io/sdk/client"
 
 	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/internal/ssh/sshtest"
 	"github.com/acpflow/acpflow/test/harness"
 )
 
 // preflight is the workflow type of a check of a site's machines.
 const preflight = "Preflight"
 
-// cold measures a check of the real machines without any connection open.
-func (f *fleet) cold(ctx context.Context) (sample, error) {
+// cold measures a check without any connection open before.
+func (f *fleet) cold(ctx context.Context, site string, sshd *sshtest.Server) (sample, error) {
 	if err := f.cut(ctx); err != nil {
 		return sample{}, err
 	}
-	return f.realRun(ctx)
-}
-
-// kept measures the check that comes after another.
-func (f *fleet) kept(ctx context.Context) (sample, error) {
-	if _, err := f.cold(ctx); err != nil {
-		return sample{}, err
-	}
-	return f.realRun(ctx)
-}
-
-func (f *fleet) realRun(ctx context.Context) (sample, error) {
-	m, err := newMeter(f.sshd.Pid(), f.worker.PID, f.devserver.PID)
+	m, err := newMeter(sshd.Pid(), f.worker.PID, f.devserver.PID)
 	if err != nil {
 		return sample{}, err
 	}
-	return f.run(ctx, m, realSite(f.nodes), f.nodes)
+	return f.run(ctx, m, site, f.nodes)
+}
+
+// kept measures the check that comes after another.
+func (f *fleet) kept(ctx context.Context, site string, sshd *sshtest.Server) (sample, error) {
+	if _, err := f.cold(ctx, site, sshd); err != nil {
+		return sample{}, err
+	}
+	m, err := newMeter(sshd.Pid(), f.worker.PID, f.devserver.PID)
+	if err != nil {
+		return sample{}, err
+	}
+	return f.run(ctx, m, site, f.nodes)
 }
 
 // recordedRun checks n machines that this process plays: its CPU time is theirs.

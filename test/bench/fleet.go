@@ -24,11 +24,11 @@ import (
 // fleetNet holds the machines: every address of it answers on the loopback device.
 const fleetNet = "10.77.0.0/16"
 
-// Ports of the machines: behind the first is a real sshd with bash, behind the
-// second a server in this process that answers with recorded facts.
+// Ports of the machines.
 const (
-	realPort     = 22
-	recordedPort = 2222
+	realPort     = 22   // a real sshd with bash
+	quickPort    = 2022 // a real sshd that answers with recorded facts
+	recordedPort = 2222 // a server in this process that does
 )
 
 // fleet is many machines, and acpflow as it is deployed: a worker and Temporal,
@@ -37,6 +37,8 @@ type fleet struct {
 	options
 	tmp       string
 	sshd      *sshtest.Server
+	quick     *sshtest.Server
+	ms50      *sshtest.Proxy // a machine with 50 ms round trip
 	recorded  *recorded
 	devserver *harness.Devserver
 	worker    *harness.Worker
@@ -63,8 +65,11 @@ func (f *fleet) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.sshd, err = sshtest.Run(f.tmp, fmt.Sprint("ListenAddress 0.0.0.0:", realPort), "MaxStartups 1000", "MaxSessions 100", "LogLevel ERROR")
+	f.sshd, err = runSSHD(f.tmp, realPort)
 	if err != nil {
+		return err
+	}
+	if f.ms50, err = sshtest.NewProxy(f.sshd.Addr, 25*time.Millisecond); err != nil {
 		return err
 	}
 	f.script = filepath.Join(f.tmp, "collect.sh")
@@ -81,7 +86,39 @@ func (f *fleet) fill(ctx context.Context) error {
 	if f.recorded, err = serveRecorded(f.tmp, facts); err != nil {
 		return err
 	}
+	if err := f.startQuick(facts); err != nil {
+		return err
+	}
 	return f.start(ctx)
+}
+
+// quickAnswer plays the loader of acpflow's SSH client, which takes a length, a
+// mark and a script, and fences the script's outputs with the mark.
+const quickAnswer = `read -r size mark
+head -c "$size" >/dev/null
+for fd in 1 2; do printf '\036%s 4711\n' "$mark" >&$fd; done
+cat FACTS
+for fd in 1 2; do printf '\036%s.0\n' "$mark" >&$fd; done
+`
+
+// startQuick runs an sshd whose every command is quickAnswer.
+func (f *fleet) startQuick(facts []byte) (err error) {
+	dir := filepath.Join(f.tmp, "quick")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	record, script := filepath.Join(dir, "facts"), filepath.Join(dir, "answer.sh")
+	if err := errors.Join(os.WriteFile(record, facts, 0o644),
+		os.WriteFile(script, []byte(strings.ReplaceAll(quickAnswer, "FACTS", record)), 0o644)); err != nil {
+		return err
+	}
+	f.quick, err = runSSHD(dir, quickPort, "ForceCommand exec sh "+script)
+	return err
+}
+
+// runSSHD runs an sshd on a port of every address.
+func runSSHD(dir string, port int, lines ...string) (*sshtest.Server, error) {
+	return sshtest.Run(dir, append(lines, fmt.Sprint("ListenAddress 0.0.0.0:", port), "MaxStartups 1000", "MaxSessions 100", "LogLevel ERROR")...)
 }
 
 // here runs the collector on this machine and counts the facts.
@@ -130,8 +167,13 @@ func (f *fleet) close() error {
 	if f.recorded != nil {
 		f.recorded.close()
 	}
-	if f.sshd != nil {
-		f.sshd.Stop()
+	if f.ms50 != nil {
+		f.ms50.Close()
+	}
+	for _, sshd := range []*sshtest.Server{f.sshd, f.quick} {
+		if sshd != nil {
+			sshd.Stop()
+		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(f.tmp))...)
 }
@@ -151,12 +193,14 @@ func addresses(n int) []string {
 // both ends know.
 func (f *fleet) cut(ctx context.Context) error {
 	f.recorded.cut()
-	for _, pid := range children(f.sshd.Pid()) {
-		_ = syscall.Kill(pid, syscall.SIGTERM) // it may be ending already
-	}
-	for len(children(f.sshd.Pid())) > 0 {
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return err
+	for _, sshd := range []int{f.sshd.Pid(), f.quick.Pid()} {
+		for _, pid := range children(sshd) {
+			_ = syscall.Kill(pid, syscall.SIGTERM) // it may be ending already
+		}
+		for len(children(sshd)) > 0 {
+			if err := pause(ctx, 10*time.Millisecond); err != nil {
+				return err
+			}
 		}
 	}
 	return pause(ctx, 200*time.Millisecond)
