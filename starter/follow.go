@@ -23,6 +23,7 @@ const pollEvery = time.Second
 
 type followOptions struct {
 	json       bool          // print the final status as JSON instead of lines
+	aside      bool          // lines on standard error: the caller prints the result
 	limit      time.Duration // 0 = wait for ever
 	stopAtGate bool          // exit 4 as soon as a person must decide
 }
@@ -43,7 +44,7 @@ func follow(cmd *cobra.Command, c client.Client, id string, o followOptions) err
 	if o.limit > 0 {
 		limit = time.After(o.limit)
 	}
-	view := newView(cmd, o.json)
+	view := newView(cmd, o.json || o.aside)
 	defer view.close()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -109,6 +110,9 @@ func activeProgress(desc *workflowservice.DescribeWorkflowExecutionResponse) []a
 	return out
 }
 
+// errNotFit is the result of a run that did its work.
+var errNotFit = errors.New("the nodes are not fit for an install")
+
 // ended reads the result of a closed run and turns it into an exit code.
 func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Progress, asJSON bool) error {
 	var result workflows.Progress
@@ -125,7 +129,7 @@ func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Pro
 	}
 	if err == nil && result.Outcome == workflows.ChecksFailed {
 		t := result.Checks.Nodes.Add(result.Checks.Together)
-		return failf(exitFailed, "the nodes are not fit for an install: %d checks failed, %d could not be told", t.Fail, t.Error)
+		return failf(exitFailed, "%w: %d checks failed, %d could not be told", errNotFit, t.Fail, t.Error)
 	}
 	return runError(err)
 }

@@ -41,10 +41,10 @@ func newRootCmd() *cobra.Command {
 		Version:       version(),
 	}
 	root.AddCommand(
-		newInstallCmd(), newAddArchitectureCmd(),
+		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
 		newDecideCmd(), newAbortCmd(),
-		newSiteCmd(), newChecksCmd(), newInstallerConfigCmd(),
+		newSiteCmd(), newChecksCmd(), newFactsCmd(), newCapacityCmd(), newInstallerConfigCmd(),
 	)
 	return root
 }

@@ -44,34 +44,51 @@ func newStartCmd(book workflows.Runbook, use, short, example string) *cobra.Comm
 			return f.start(cmd, c, book)
 		}),
 	}
+	f.register(cmd, false)
+	f.output.register(cmd)
+	return cmd
+}
+
+// register adds the flags of every runbook but -o.
+func (f *startFlags) register(cmd *cobra.Command, wait bool) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.request.Site, "site", "", "name of the site in the worker's site store")
 	flags.StringVar(&f.request.Cluster, "cluster", "", "name of the cluster; may be left out when the site has one")
 	flags.StringVar(&f.request.Change, "change", "", "change ticket, for the record")
 	flags.StringVar(&f.request.RequestedBy, "requested-by", "", "who asks (default: ACPFLOW_REQUESTED_BY or the login name)")
 	flags.StringVar(&f.request.OnFailure, "on-failure", workflows.OnFailureAsk, "when a step fails: ask a person, or abort")
-	flags.BoolVar(&f.wait, "wait", false, "follow the run; the exit code tells how it ended, 4 when a person must decide")
+	flags.BoolVar(&f.wait, "wait", wait, "follow the run; the exit code tells how it ended, 4 when a person must decide")
 	flags.DurationVar(&f.limit, "wait-timeout", 0, "stop waiting after this long (exit 7); the run goes on")
-	f.output.register(cmd)
 	if err := cmd.MarkFlagRequired("site"); err != nil {
 		panic(err) // the flag was defined above
 	}
-	return cmd
 }
 
 func (f *startFlags) start(cmd *cobra.Command, c client.Client, book workflows.Runbook) error {
-	cfg, err := loadSettings()
+	run, err := f.begin(cmd, c, book)
 	if err != nil {
 		return err
+	}
+	if f.wait {
+		return follow(cmd, c, run.GetID(), followOptions{json: f.output.json(), limit: f.limit, stopAtGate: true})
+	}
+	return started(cmd, run, f.output.json())
+}
+
+// begin starts the run and does not wait for it.
+func (f *startFlags) begin(cmd *cobra.Command, c client.Client, book workflows.Runbook) (client.WorkflowRun, error) {
+	cfg, err := loadSettings()
+	if err != nil {
+		return nil, err
 	}
 	if f.request.RequestedBy == "" {
 		f.request.RequestedBy = cfg.RequestedBy
 	}
 	if err := f.request.Validate(); err != nil {
-		return runError(err)
+		return nil, runError(err)
 	}
 	if f.limit > 0 && !f.wait {
-		return failf(exitBadInput, "--wait-timeout needs --wait")
+		return nil, failf(exitBadInput, "--wait-timeout needs --wait")
 	}
 	ctx := cmd.Context()
 	if noWorker(ctx, c) {
@@ -79,12 +96,14 @@ func (f *startFlags) start(cmd *cobra.Command, c client.Client, book workflows.R
 	}
 	run, err := c.ExecuteWorkflow(ctx, startOptions(book, f.request), book.Name, f.request)
 	if err != nil {
-		return startFailed(err, book, f.request)
+		return nil, startFailed(err, book, f.request)
 	}
-	if f.wait {
-		return follow(cmd, c, run.GetID(), followOptions{json: f.output.json(), limit: f.limit, stopAtGate: true})
-	}
-	if f.output.json() {
+	return run, nil
+}
+
+// started tells a person or a pipeline where to look.
+func started(cmd *cobra.Command, run client.WorkflowRun, asJSON bool) error {
+	if asJSON {
 		return printJSON(cmd.OutOrStdout(), map[string]string{"workflowId": run.GetID(), "runId": run.GetRunID()})
 	}
 	printf(cmd.OutOrStdout(), "started %s\n  watch it:  acpflow watch %s\n", run.GetID(), run.GetID())

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/internal/factstore"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+const preflightHelp = `Check the nodes of a cluster against the document, and show every finding.
+
+It only reads: one collector per node, short-lived listeners for the network between the nodes and the load balancer.
+The report comes from the run's history; --save-facts keeps what was read, for acpflow checks judge.
+
+--fix repairs what can be repaired, then checks again: init.sh of the package first, then own repairs, each with a
+backup. With --dry-run it stops after its plan and shows every change as a diff. --undo takes all repairs back.
+
+Exit codes: 0 fit for an install · 1 not fit · 2 bad input · 3 could not run, or not to its end
+            and of a run that changes nodes also 4 to 7, as every runbook`
+
+type preflightFlags struct {
+	start   startFlags
+	out     reportFlags
+	facts   string
+	noProbe bool
+	fix     bool
+	undo    bool
+	dryRun  bool
+}
+
+func newPreflightCmd() *cobra.Command {
+	var f preflightFlags
+	cmd := &cobra.Command{
+		Use: "preflight", Short: "Check the nodes of a cluster, change nothing; --fix repairs them", Long: preflightHelp, Args: cobra.NoArgs,
+		Example: `  acpflow preflight --site moscow --cluster west
+  acpflow preflight --site moscow --out report.html --save-facts facts
+  acpflow preflight --site moscow --fix --dry-run`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return withTemporal(func(cmd *cobra.Command, _ []string, c client.Client) error { return f.run(cmd, c) })(cmd, args)
+		},
+	}
+	f.start.register(cmd, true)
+	f.out.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.facts, "save-facts", "", "folder for what was read, new or empty")
+	flags.BoolVar(&f.noProbe, "no-probe", false, "leave out the network between the nodes and the load balancer")
+	flags.BoolVar(&f.fix, "fix", false, "repair what can be repaired, then check again")
+	flags.BoolVar(&f.undo, "undo", false, "take the repairs of --fix back")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "with --fix: show the changes and do none")
+	cmd.MarkFlagsMutuallyExclusive("fix", "undo")
+	return cmd
+}
+
+// check refuses flags that don't go together, before anything is begun.
+func (f *preflightFlags) check() error {
+	if err := f.out.check(); err != nil {
+		return err
+	}
+	switch {
+	case f.dryRun && !f.fix:
+		return failf(exitBadInput, "--dry-run goes with --fix: a preflight changes nothing anyway")
+	case f.facts != "" && !f.start.wait:
+		return failf(exitBadInput, "--save-facts needs --wait. Fix: acpflow facts writes them when the run has ended")
+	case f.out.file != "" && !f.start.wait:
+		return failf(exitBadInput, "--out needs --wait: there is no report before the run has ended")
+	case f.facts != "" && f.undo:
+		return failf(exitBadInput, "--save-facts does not go with --undo, which checks nothing")
+	case f.facts != "":
+		return fail(exitBadInput, factstore.Check(f.facts))
+	}
+	return nil
+}
+
+// book is the runbook to start. A run that changes nothing has nothing to ask
+// a person about: it ends when a step can't be done.
+func (f *preflightFlags) book() (workflows.Runbook, error) {
+	verb := workflows.PreflightBook.Verb
+	switch {
+	case f.fix:
+		verb = "fix"
+	case f.undo:
+		verb = "undo-fix"
+	default:
+		f.start.request.OnFailure = workflows.OnFailureAbort
+	}
+	f.start.request.SkipProbes, f.start.request.DryRun = f.noProbe, f.dryRun
+	book, ok := workflows.BookNamed(verb)
+	if !ok {
+		return book, failf(exitCouldNot, "this acpflow has no runbook %q", verb)
+	}
+	return book, nil
+}
+
+func (f *preflightFlags) run(cmd *cobra.Command, c client.Client) error {
+	book, err := f.book()
+	if err != nil {
+		return err
+	}
+	run, err := f.start.begin(cmd, c, book)
+	if err != nil {
+		return err
+	}
+	if !f.start.wait {
+		return started(cmd, run, f.out.format == "json")
+	}
+	err = follow(cmd, c, run.GetID(), followOptions{aside: true, limit: f.start.limit, stopAtGate: true})
+	if f.undo {
+		return err
+	}
+	switch code := exitCode(err); {
+	case f.fix && code > exitFailed, code == exitWaitEnded, code == exitBadInput:
+		return err
+	case f.fix && f.dryRun:
+		return f.showPlan(cmd, c, run)
+	}
+	return f.result(cmd, c, run, err)
+}
+
+// result shows what the run read; ended is how it ended.
+func (f *preflightFlags) result(cmd *cobra.Command, c client.Client, run client.WorkflowRun, ended error) error {
+	found, err := recordOf(cmd.Context(), c, run.GetID(), run.GetRunID())
+	if err != nil {
+		if broken := unlessNotFit(ended); broken != nil { // which is why there is nothing to show
+			return failf(exitCouldNot, "%w", broken)
+		}
+		return err
+	}
+	if f.facts != "" {
+		if err := saveFacts(cmd, f.facts, found); err != nil {
+			return err
+		}
+	}
+	verdict := checks.JudgeRecord(found.snapshot.Site, found.cluster, found.record)
+	return verdictOf(f.out.write(cmd, verdict), ended)
+}
+
+// verdictOf is the end of a preflight: what was shown here, unless the run
+// ended otherwise.
+func verdictOf(shown, ended error) error {
+	if broken := unlessNotFit(ended); broken != nil {
+		return failf(exitCouldNot, "the check did not come to its end: %w", broken)
+	}
+	if shown == nil && ended != nil { // the worker has other rules than this program
+		return failf(exitFailed, "the worker's verdict is another: %w. Fix: use the worker's version of acpflow, it counts", ended)
+	}
+	return shown
+}
+
+// unlessNotFit drops the error of a run that did its work and found faults.
+func unlessNotFit(err error) error {
+	if errors.Is(err, errNotFit) {
+		return nil
+	}
+	return err
+}
+
+// showPlan prints what the steps of a dry run say: the changes they would do.
+func (f *preflightFlags) showPlan(cmd *cobra.Command, c client.Client, run client.WorkflowRun) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
+	defer cancel()
+	var p workflows.Progress
+	if err := run.Get(ctx, &p); err != nil {
+		return explain(ctx, c, run.GetID(), err)
+	}
+	if f.out.format == "json" {
+		return fail(exitCouldNot, printJSON(cmd.OutOrStdout(), p.Steps))
+	}
+	printSteps(cmd.OutOrStdout(), p.Steps)
+	return nil
+}
+
+func printSteps(w io.Writer, steps []workflows.StepProgress) {
+	for _, s := range steps {
+		printf(w, "%-9s %s  %s%s\n", s.State, s.ID, s.Title, outcomeOf(s))
+		if s.Evidence == nil {
+			continue
+		}
+		for line := range strings.Lines(printable(s.Evidence.Tail)) {
+			printf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
+		}
+	}
+}
