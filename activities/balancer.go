@@ -43,9 +43,13 @@ func (p *Probes) ProbeBalancer(ctx context.Context, in ProbeBalancerInput) (chec
 	if err != nil {
 		return checks.BalancerView{}, err
 	}
+	patience := p.Patience
+	if patience == (probe.Patience{}) {
+		patience = probe.UsualPatience
+	}
 	for _, address := range addresses {
 		say := func(text string) { report(ctx, Progress{Text: text}) }
-		seen, err := fleet.Balancer(ctx, address, sources, probe.UsualPatience, say)
+		seen, err := fleet.Balancer(ctx, address, sources, patience, say)
 		if err != nil {
 			return checks.BalancerView{}, err
 		}

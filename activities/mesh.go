@@ -11,7 +11,10 @@ import (
 
 // Probes looks at a cluster's network from its nodes, with short-lived agents
 // that listen on the platform's ports.
-type Probes struct{ Hosts *Hosts }
+type Probes struct {
+	Hosts    *Hosts
+	Patience probe.Patience // with a load balancer; zero = probe.UsualPatience
+}
 
 // ProbeNodesInput names the cluster whose nodes are probed.
 type ProbeNodesInput struct{ Scope }

@@ -250,8 +250,12 @@ func judgeRate(f fleet) verdict {
 		return fail(fmt.Sprintf("%s; %d of the pairs are too slow", seen, len(slow))).withNodes(ends(slow)...)
 	case len(missing) > 0:
 		return unknown(errors.New("not measured: " + several(missing)))
-	case m.Sampled:
+	}
+	if m.Sampled {
 		seen += fmt.Sprintf("; a sample of %d pairs", measured)
+	}
+	if b := f.edition.between; worst.Rate < b.goodRate*b.payload {
+		return warn(fmt.Sprintf("%s; %g Mbit/s are recommended", seen, b.goodRate))
 	}
 	return pass(seen)
 }

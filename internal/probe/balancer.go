@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,21 +28,6 @@ const (
 	knockMillis = 6000 // balancers take some five seconds to give up on a backend
 	portAPI     = 6443
 )
-
-// door is one port at one address, and what came of trying it.
-type door struct {
-	port    int
-	behind  []*member // control planes whose agents listen there
-	taken   []string  // "cp-1: in use by nginx (pid 9)"
-	unknown []string  // control planes that don't listen for the probe
-	reached []string
-	spread  int // how many were reached while all listened
-	layer   string
-	causes  map[string]int // in the last round
-	wrong   string         // forwarded to another port
-	done    bool
-	checked string
-}
 
 // watch is the view of one address.
 type watch struct {
@@ -83,83 +67,6 @@ func (f *Fleet) Balancer(ctx context.Context, address string, sources []Source, 
 	return view, f.restore(ctx)
 }
 
-// doors are the forwarded ports, with who should be behind them.
-func (f *Fleet) doors() []*door {
-	var out []*door
-	for _, m := range f.members {
-		for _, port := range m.Ports.TCP {
-			i := slices.IndexFunc(out, func(d *door) bool { return d.port == port })
-			if i < 0 {
-				i, out = len(out), append(out, &door{port: port})
-			}
-			d := out[i]
-			j := slices.IndexFunc(m.taken, func(t wire.Fault) bool { return t.Network == "tcp" && t.Port == port })
-			switch err := m.fault(); {
-			case err != nil:
-				d.unknown, d.taken = append(d.unknown, m.Name), append(d.taken, m.Name+": "+short(err))
-			case j >= 0:
-				d.unknown, d.taken = append(d.unknown, m.Name), append(d.taken, m.Name+": "+m.taken[j].Cause)
-			default:
-				d.behind = append(d.behind, m)
-			}
-		}
-	}
-	for _, d := range out {
-		d.done = len(d.behind) == 0
-	}
-	return out
-}
-
-// sources are the members as places to try from: workers first, because some
-// balancers can't lead a control plane to itself.
-func (f *Fleet) sources() []Source {
-	var workers, others []Source
-	for _, m := range f.members {
-		switch {
-		case m.fault() != nil:
-		case len(m.Ports.TCP) == 0:
-			workers = append(workers, m.source())
-		default:
-			others = append(others, m.source())
-		}
-	}
-	return append(workers[:min(len(workers), 2)], others[:min(len(others), 1)]...)
-}
-
-// choose takes the first source that something answers, be it by refusing;
-// when none is answered, the first source at all.
-func (w *watch) choose(ctx context.Context, sources []Source) error {
-	order := wire.Knock{Millis: knockMillis / 2}
-	for _, d := range w.doors {
-		order.Doors = append(order.Doors, wire.Door{Address: w.address, Port: d.port, Times: 1})
-	}
-	for _, s := range sources {
-		got, err := s.knock(ctx, order)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err == nil && slices.ContainsFunc(got, answered) {
-			w.source = s
-			return nil
-		}
-	}
-	if len(sources) == 0 {
-		return errors.New("there is no place to try the load balancer from")
-	}
-	w.source = sources[0]
-	return nil
-}
-
-// answered reports whether anybody is at the address.
-func answered(k wire.Knocks) bool {
-	for cause := range k.Cause {
-		if cause != "timed out" && cause != "no route" && cause != "forbidden by the node itself" {
-			return true
-		}
-	}
-	return len(k.Nodes) > 0
-}
-
 // round makes some connections to every door that is not done.
 func (w *watch) round(ctx context.Context, doors []*door) ([]wire.Knocks, error) {
 	order := wire.Knock{Millis: knockMillis}
@@ -177,29 +84,6 @@ func (w *watch) round(ctx context.Context, doors []*door) ([]wire.Knocks, error)
 		d.hear(got[i])
 	}
 	return got, nil
-}
-
-// hear adds what one round of connections told.
-func (d *door) hear(k wire.Knocks) {
-	d.causes = k.Cause
-	for node := range k.Nodes {
-		switch {
-		case k.Ports[node] != d.port:
-			d.wrong = fmt.Sprintf("it leads to port %d of %s", k.Ports[node], node)
-		case !slices.Contains(d.reached, node):
-			d.reached = append(d.reached, node)
-		}
-		d.layer = "tcp"
-	}
-	if d.layer == "" {
-		d.layer = layer(k.First)
-	}
-}
-
-// full reports whether nothing more is to be learned of who is behind a door.
-func (d *door) full() bool {
-	return d.done || d.layer == "http" || d.layer == "tls" ||
-		!slices.ContainsFunc(d.behind, func(m *member) bool { return !slices.Contains(d.reached, m.Name) })
 }
 
 func open(doors []*door) []*door {
@@ -369,43 +253,4 @@ func (f *Fleet) restore(ctx context.Context) error {
 		}
 	}
 	return context.Cause(ctx)
-}
-
-// common is what went wrong most often.
-func common(causes map[string]int) string {
-	most, times := "nothing was tried", 0
-	for cause, n := range causes {
-		if n > times || n == times && cause < most {
-			most, times = cause, n
-		}
-	}
-	return most
-}
-
-// result writes what is known of a door.
-func (d *door) result() checks.BalancerPort {
-	out := checks.BalancerPort{Port: d.port, Reached: d.reached, Unknown: d.unknown, Layer: d.layer, Checked: d.checked}
-	slices.Sort(out.Reached)
-	var why []string
-	if d.wrong != "" {
-		why = append(why, d.wrong)
-	}
-	if !d.full() {
-		out.Checked = ""
-		switch {
-		case len(d.reached) == 0:
-			why = append(why, "connections: "+common(d.causes))
-		case d.spread == 1 && len(d.reached) == 1:
-			for _, m := range d.behind {
-				if m.Name != d.reached[0] {
-					out.Unknown = append(out.Unknown, m.Name)
-				}
-			}
-			why = append(why, fmt.Sprintf("all connections go to %s, and none to others when it listens no longer (%s)", d.reached[0], common(d.causes)))
-		default:
-			why = append(why, "the others were reached")
-		}
-	}
-	out.Error = strings.Join(append(why, d.taken...), "; ")
-	return out
 }

@@ -21,6 +21,7 @@ type Launcher func(ctx context.Context, stdin io.Reader, stdout io.Writer) error
 // Agent is a running agent. Its methods may be used from several goroutines.
 type Agent struct {
 	Node string
+	PID  int // on the node
 
 	stdin *io.PipeWriter
 	kill  context.CancelFunc
@@ -87,6 +88,7 @@ func (a *Agent) listen(out io.Reader, hello chan<- error) error {
 		hello <- err
 		return err
 	}
+	a.PID = first.PID
 	hello <- nil
 	for lines.Scan() {
 		var answer wire.Answer

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/acpflow/acpflow/internal/probe/wire"
@@ -75,4 +77,54 @@ func layer(first []byte) string {
 		return "tls"
 	}
 	return ""
+}
+
+// sources are the members as places to try from: workers first, because some
+// balancers can't lead a control plane to itself.
+func (f *Fleet) sources() []Source {
+	var workers, others []Source
+	for _, m := range f.members {
+		switch {
+		case m.fault() != nil:
+		case len(m.Ports.TCP) == 0:
+			workers = append(workers, m.source())
+		default:
+			others = append(others, m.source())
+		}
+	}
+	return append(workers[:min(len(workers), 2)], others[:min(len(others), 1)]...)
+}
+
+// choose takes the first source that something answers, be it by refusing;
+// when none is answered, the first source at all.
+func (w *watch) choose(ctx context.Context, sources []Source) error {
+	order := wire.Knock{Millis: knockMillis / 2}
+	for _, d := range w.doors {
+		order.Doors = append(order.Doors, wire.Door{Address: w.address, Port: d.port, Times: 1})
+	}
+	for _, s := range sources {
+		got, err := s.knock(ctx, order)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil && slices.ContainsFunc(got, answered) {
+			w.source = s
+			return nil
+		}
+	}
+	if len(sources) == 0 {
+		return errors.New("there is no place to try the load balancer from")
+	}
+	w.source = sources[0]
+	return nil
+}
+
+// answered reports whether anybody is at the address.
+func answered(k wire.Knocks) bool {
+	for cause := range k.Cause {
+		if cause != "timed out" && cause != "no route" && cause != "forbidden by the node itself" {
+			return true
+		}
+	}
+	return len(k.Nodes) > 0
 }

@@ -52,7 +52,7 @@ func live(args []string) error {
 		return err
 	}
 	a := &agent{out: json.NewEncoder(os.Stdout), tcp: map[int]listener{}, slots: make(chan struct{}, maxConnections)}
-	a.say(wire.Hello{Version: wire.Version})
+	a.say(wire.Hello{Version: wire.Version, PID: os.Getpid()})
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(make([]byte, 0, 64<<10), maxOrder)
 	for lines.Scan() {

@@ -10,6 +10,7 @@ const Version = "acpflow-probe 1"
 // Hello is an agent's first line.
 type Hello struct {
 	Version string `json:"version"`
+	PID     int    `json:"pid"`
 }
 
 // Order is one request to an agent; exactly one of the pointers is set.
