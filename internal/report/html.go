@@ -65,6 +65,7 @@ type htmlWaiver struct {
 }
 
 func writeHTML(w io.Writer, r checks.Report) error {
+	r.Notes = conflicts(r.Notes)
 	p := htmlPage{Report: r, Headline: headline(r), When: r.Judged.UTC().Format("2 January 2006, 15:04:05 UTC")}
 	for _, o := range worst {
 		calm := o == checks.Pass || o == checks.Skipped

@@ -131,7 +131,7 @@ func counts(t checks.Tally) []string {
 
 // words say how many findings had an outcome.
 var words = map[checks.Outcome]string{
-	checks.Fail: "failed", checks.Error: "could not be told", checks.Warn: "warned about",
+	checks.Fail: "failed", checks.Error: "could not be told", checks.Warn: "warned",
 	checks.Waived: "waived", checks.Pass: "passed", checks.Skipped: "skipped",
 }
 
@@ -140,4 +140,18 @@ func countOf(t checks.Tally, o checks.Outcome) int {
 		checks.Fail: t.Fail, checks.Error: t.Error, checks.Warn: t.Warn,
 		checks.Waived: t.Waived, checks.Pass: t.Pass, checks.Skipped: t.Skipped,
 	}[o]
+}
+
+// conflicts names each contradiction once, with all rules that it is about.
+func conflicts(notes []checks.Conflict) []checks.Conflict {
+	var out []checks.Conflict
+	for _, n := range notes {
+		i := slices.IndexFunc(out, func(c checks.Conflict) bool { return c.Text == n.Text })
+		if i < 0 {
+			out = append(out, n)
+		} else {
+			out[i].Rule += ", " + n.Rule
+		}
+	}
+	return out
 }

@@ -49,6 +49,14 @@ func TestTheWorstComesFirst(t *testing.T) {
 	assert.Equal(t, []checks.Outcome{checks.Fail, checks.Error, checks.Warn, checks.Waived, checks.Pass}, outcomes)
 }
 
+func TestAContradictionIsToldOnce(t *testing.T) {
+	r := well()
+	r.Notes = []checks.Conflict{{Rule: "CAP-08", Text: "5 or 3"}, {Rule: "CHK-13", Text: "the stub"}, {Rule: "PAR-30", Text: "5 or 3"}}
+	assert.Contains(t, written(t, Table, r, Options{}), "  CAP-08, PAR-30  5 or 3\n")
+	assert.Contains(t, written(t, HTML, r, Options{}), "<td>CAP-08, PAR-30</td><td>5 or 3</td>")
+	assert.Len(t, r.Notes, 3)
+}
+
 func TestJSON(t *testing.T) {
 	text := written(t, JSON, sample(), Options{})
 	golden(t, "report.json", text)

@@ -46,7 +46,7 @@ func writeTable(w io.Writer, r checks.Report, o Options) error {
 	for _, g := range grouped(r.Findings) {
 		t.group(g)
 	}
-	t.conflicts(r.Notes)
+	t.conflicts(conflicts(r.Notes))
 	t.waivers(r)
 	t.b.WriteString("\n")
 	t.say(t.total(r.Tally))
@@ -90,7 +90,7 @@ func (t *table) entry(e entry) {
 	look := marks[e.Outcome]
 	head := fmt.Sprintf("  %s %-7s ", look.mark, e.Outcome)
 	if len(e.also) > 0 {
-		t.hanging(t.paint(look.color, head), fmt.Sprintf("%s and %d other rules: %s", t.paint(bold, e.Rule), len(e.also), e.Reason))
+		t.hanging(t.paint(look.color, head), fmt.Sprintf("%s  %s", t.paint(bold, fmt.Sprintf("%d rules", len(e.also)+1)), e.Reason))
 		t.labelled("rules", strings.Join(slices.Concat([]string{e.Rule}, e.also), " "))
 		t.labelled("fix", e.Fix)
 		return
@@ -128,7 +128,7 @@ func (t *table) conflicts(notes []checks.Conflict) {
 	t.b.WriteString("\n")
 	t.say(t.paint(bold, "The vendor's document contradicts itself"))
 	for _, n := range notes {
-		t.hanging(fmt.Sprintf("  %-8s ", n.Rule), strings.ReplaceAll(n.Text, "\n", " "))
+		t.hanging(fmt.Sprintf("  %-7s  ", n.Rule), strings.ReplaceAll(n.Text, "\n", " "))
 	}
 }
 
@@ -143,7 +143,7 @@ func (t *table) waivers(r checks.Report) {
 		if ended(w.Expires, r.Judged) {
 			text = "ENDED; " + text
 		}
-		t.hanging(fmt.Sprintf("  %-8s ", w.Rule), text)
+		t.hanging(fmt.Sprintf("  %-7s  ", w.Rule), text)
 	}
 }
 
