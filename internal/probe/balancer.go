@@ -123,7 +123,7 @@ func (w *watch) try(ctx context.Context) error {
 	var mute []*door
 	hello := openTLS("localhost")
 	for _, d := range w.doors {
-		d.spread = len(d.reached)
+		d.spread = d.last
 		if d.layer == "" && !d.done {
 			mute = append(mute, d)
 			for _, opening := range [][]byte{hello, openHTTP} {

@@ -16,9 +16,10 @@ type door struct {
 	taken   []string  // "cp-1: in use by nginx (pid 9)"
 	unknown []string  // control planes that don't listen for the probe
 	reached []string
-	spread  int // how many were reached while all listened
+	spread  int // how many the last round reached while all listened
 	layer   string
 	causes  map[string]int // in the last round
+	last    int            // nodes that the last round reached
 	wrong   string         // forwarded to another port
 	done    bool
 	checked string
@@ -53,7 +54,7 @@ func (f *Fleet) doors() []*door {
 
 // hear adds what one round of connections told.
 func (d *door) hear(k wire.Knocks) {
-	d.causes = k.Cause
+	d.causes, d.last = k.Cause, len(k.Nodes)
 	for node := range k.Nodes {
 		switch {
 		case k.Ports[node] != d.port:
@@ -106,7 +107,7 @@ func (d *door) result() checks.BalancerPort {
 			}
 			why = append(why, fmt.Sprintf("all connections go to %s, and none to others when it listens no longer (%s)", d.reached[0], common(d.causes)))
 		default:
-			why = append(why, "the others were reached")
+			why = append(why, "no connection was led there, though to the others")
 		}
 	}
 	out.Error = strings.Join(append(why, d.taken...), "; ")
