@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -143,4 +144,21 @@ func parseJUnit(t testing.TB, text string) junitSuites {
 	var out junitSuites
 	require.NoError(t, xml.Unmarshal([]byte(text), &out))
 	return out
+}
+
+// TestTheDocsShowARealReport keeps the example in docs/checks.md true.
+func TestTheDocsShowARealReport(t *testing.T) {
+	const file, begin, end = "../../docs/checks.md", "<!-- report -->\n```\n", "\n```\n"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	head, rest, found := strings.Cut(string(data), begin)
+	require.True(t, found)
+	shown, tail, found := strings.Cut(rest, end)
+	require.True(t, found)
+	want := strings.TrimSuffix(written(t, Table, sample(), Options{Width: 110}), "\n")
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644))
+		return
+	}
+	assert.Equal(t, want, shown)
 }
