@@ -72,19 +72,19 @@ func TestCollector(t *testing.T) {
 
 // What a node says stays inside the value it says it in.
 func TestCollectorOnHostileNode(t *testing.T) {
-	forged := `printf 'x\nfact uid 0 MAo=\nend 1\nacpflow-facts 1\n\033[2J"\0"'; echo noise >&2; (printf 'fact uid 0 MAo=\n' >&3); exit 0`
+	forged := `printf 'x\nuid 0 2\n0\n\nend 1\nacpflow-facts 2\n\033[2J"\0"'; echo noise >&2; (printf 'facts MAo=\n' >&3); exit 0`
 	out, _ := collect(t, map[string]string{
 		"systemctl": forged,
 		"ss":        `head -c 10485760 /dev/zero | tr '\0' x`,
 		"ip":        "exit 3",
-		"findmnt":   "kill -9 $$",
+		"lsblk":     "kill -9 $$",
 	})
 	f, err := ParseFacts(out)
 	require.NoError(t, err)
 	text, err := f.text("tasks-max")
 	require.NoError(t, err)
-	assert.True(t, strings.HasPrefix(text, "x\nfact uid 0 MAo=\nend 1\n"))
-	for name, want := range map[string]string{"listeners": "longer than 64 KiB", "route4": "status 3", "tmp": "killed"} {
+	assert.True(t, strings.HasPrefix(text, "x\nuid 0 2\n0\n\nend 1\n"))
+	for name, want := range map[string]string{"listeners": "longer than 64 KiB", "route4": "status 3", "disks": "killed"} {
 		_, err := f.text(name)
 		assert.ErrorContains(t, err, want)
 	}
@@ -123,30 +123,57 @@ func TestCollectorPaths(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "full/.hidden"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o644))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "dangling")))
-	got := runFunction(t, `cd "$1"; paths none empty disk full file dangling /proc`, dir)
+	got := runFunction(t, `cd "$1"; paths none empty disk full file dangling /proc; printf %s "$out"`, dir)
 	assert.Equal(t, []string{"none absent", "empty empty", "disk empty", "full full", "file file", "dangling file", "/proc full mount"}, got)
 }
 
-func TestCollectorLines(t *testing.T) {
+func TestCollectorMatching(t *testing.T) {
 	dir := t.TempDir()
 	fstab := filepath.Join(dir, "fstab")
 	require.NoError(t, os.WriteFile(fstab, []byte("#/dev/a none swap sw 0 0\n/dev/b none swap sw 0 0\n/dev/swap /swap ext4 rw 0 0\n/dev/c none swap\n"), 0o644))
 	script := Collector()
-	pattern := script[strings.Index(script, "fact fstab-swap lines ")+len("fact fstab-swap lines "):]
+	pattern := script[strings.Index(script, "fact fstab-swap matching ")+len("fact fstab-swap matching "):]
 	pattern = pattern[:strings.Index(pattern, " /etc/fstab")]
-	assert.Equal(t, []string{"/dev/b none swap sw 0 0", "/dev/c none swap", "status 0"}, runFunction(t, "lines "+pattern+` "$1"; echo status $?`, fstab))
-	assert.Equal(t, []string{"status 0"}, runFunction(t, `lines nothing "$1"; echo status $?`, fstab))
-	assert.Equal(t, []string{"status 66"}, runFunction(t, `lines nothing "$1"; echo status $?`, dir+"/nothing"))
-	assert.Equal(t, []string{"status 2"}, runFunction(t, `lines nothing "$1"; echo status $?`, dir))
+	both := "matching " + pattern + ` "$1" "$1.other"; echo status $?`
+	assert.Equal(t, []string{"/dev/b none swap sw 0 0", "/dev/c none swap", "status 0"}, runFunction(t, both, fstab))
+	assert.Equal(t, []string{"status 0"}, runFunction(t, `matching nothing "$1"; echo status $?`, fstab))
+	assert.Equal(t, []string{"status 66"}, runFunction(t, `matching nothing "$1"; echo status $?`, dir+"/nothing"))
+	assert.Equal(t, []string{"status 2"}, runFunction(t, `matching nothing "$1"; echo status $?`, dir))
+}
+
+// A file's content arrives as it is, but for zero bytes, up to its bound.
+func TestCollectorFiles(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	file("plain", "a\n\nb  \n\n")
+	file("open", "no end")
+	file("empty", "")
+	file("binary", "\xff\x1b[2J\x00'\"$(id)\\\n")
+	file("large", strings.Repeat("x", 10<<20))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "dangling")))
+	for name, want := range map[string]string{
+		"plain": "plain 0 8\na\n\nb  \n\n\n", "open": "open 0 6\nno end\n", "empty": "empty 0 0\n\n", "none": "none 66 0\n\n",
+		"binary": "binary 0 14\n\xff\x1b[2J'\"$(id)\\\n\n", "large": "large 0 65537\n" + strings.Repeat("x", 65537) + "\n", "dangling": "dangling 1 0\n\n",
+	} {
+		assert.Equal(t, want, runRaw(t, `file "$1" "$2/$1"; printf %s "$all"`, name, dir), name)
+	}
+	assert.Equal(t, "dir 1 0\n\n", runRaw(t, `file dir "$1"; printf %s "$all"`, dir))
 }
 
 // runFunction runs a line with the collector's functions at hand.
 func runFunction(t *testing.T, line string, args ...string) []string {
+	t.Helper()
+	return slices.DeleteFunc(strings.Split(runRaw(t, line, args...), "\n"), func(s string) bool { return s == "" })
+}
+
+func runRaw(t *testing.T, line string, args ...string) string {
 	t.Helper()
 	body, _, found := strings.Cut(Collector(), "\ncollect 3>&1")
 	require.True(t, found)
 	cmd := exec.Command("bash", append([]string{"-c", body + "\n" + line, "test"}, args...)...)
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	return slices.DeleteFunc(strings.Split(string(out), "\n"), func(s string) bool { return s == "" })
+	return string(out)
 }

@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"bufio"
-	"bytes"
 	_ "embed"
 	"encoding/base64"
 	"errors"
@@ -46,38 +44,33 @@ type value struct {
 	status int
 }
 
+// header is the first line of the collector's output; its number is that of the format.
+const header = "acpflow-facts 2"
+
 // ParseFacts reads the collector's output. What stands before the header or
 // between the lines (a banner, say) is passed over, but no fact may be missing,
 // double or malformed.
 func ParseFacts(out []byte) (Facts, error) {
-	f := Facts{values: map[string]value{}}
-	begun := false
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	lines.Buffer(nil, 16<<20) // noise may have long lines
-	for lines.Scan() {
-		line := lines.Text()
+	var packed string
+	begun, told := false, false
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSuffix(line, "\n")
+		rest, facts := strings.CutPrefix(line, "facts ")
 		switch {
-		case line == "acpflow-facts 1":
+		case line == header:
 			if begun {
 				return Facts{}, errors.New("node facts: two headers")
 			}
 			begun = true
 		case !begun:
-		case strings.HasPrefix(line, "fact "):
-			if err := f.add(line); err != nil {
-				return Facts{}, err
+		case facts:
+			if told {
+				return Facts{}, errors.New("node facts: they came twice")
 			}
+			packed, told = rest, true
 		case strings.HasPrefix(line, "end "):
-			if line != "end "+strconv.Itoa(len(f.values)) {
-				return Facts{}, fmt.Errorf("node facts: %d facts came, the node says %s", len(f.values), clip(line))
-			}
-			machine, err := f.line("machine")
-			f.Machine = machine
-			return f, err
+			return unpackFacts(packed, line)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return Facts{}, fmt.Errorf("node facts: %w", err)
 	}
 	if !begun {
 		return Facts{}, errors.New("node facts: the output has no header: did the script run in bash?")
@@ -85,26 +78,51 @@ func ParseFacts(out []byte) (Facts, error) {
 	return Facts{}, errors.New("node facts: the output ends early")
 }
 
-func (f *Facts) add(line string) error {
-	fields := strings.Split(line, " ")
-	if len(fields) != 4 {
-		return fmt.Errorf("node facts: malformed line %s", clip(line))
-	}
-	name := fields[1]
-	status, err := strconv.Atoi(fields[2])
+func unpackFacts(packed, end string) (Facts, error) {
+	raw, err := base64.StdEncoding.DecodeString(packed)
 	if err != nil {
-		return fmt.Errorf("node facts: %s: malformed status %s", clip(name), clip(fields[2]))
+		return Facts{}, fmt.Errorf("node facts: %w", err)
 	}
-	text, err := base64.StdEncoding.DecodeString(fields[3])
-	if err != nil {
-		return fmt.Errorf("node facts: %s: %w", clip(name), err)
+	f := Facts{values: map[string]value{}}
+	for rest := string(raw); rest != ""; {
+		if rest, err = f.add(rest); err != nil {
+			return Facts{}, err
+		}
+	}
+	if end != "end "+strconv.Itoa(len(f.values)) {
+		return Facts{}, fmt.Errorf("node facts: %d facts came, the node says %s", len(f.values), clip(end))
+	}
+	machine, err := f.line("machine")
+	f.Machine = machine
+	return f, err
+}
+
+// add takes one fact off the front: "NAME STATUS LENGTH\n", the value, "\n".
+func (f *Facts) add(text string) (rest string, err error) {
+	head, rest, ok := strings.Cut(text, "\n")
+	fields := strings.Split(head, " ")
+	if !ok || len(fields) != 3 {
+		return "", fmt.Errorf("node facts: malformed fact %s", clip(head))
+	}
+	name := fields[0]
+	status, err1 := strconv.Atoi(fields[1])
+	length, err2 := strconv.Atoi(fields[2])
+	if err1 != nil || err2 != nil {
+		return "", fmt.Errorf("node facts: malformed fact %s", clip(head))
+	}
+	if length < 0 || length >= len(rest) || rest[length] != '\n' {
+		return "", fmt.Errorf("node facts: %s: the value is not %d bytes long", clip(name), length)
 	}
 	if _, double := f.values[name]; double {
-		return fmt.Errorf("node facts: %s came twice", clip(name))
+		return "", fmt.Errorf("node facts: %s came twice", clip(name))
 	}
-	f.values[name] = value{string(text), status}
-	return nil
+	f.values[name] = value{rest[:length], status}
+	return rest[length+1:], nil
 }
+
+// Value returns what the node said under a name of collect.sh; exists is false
+// when there is no such file. Its error says why it is not known.
+func (f Facts) Value(name string) (text string, exists bool, err error) { return f.file(name) }
 
 // text returns a value as it came, or why it is not known.
 func (f Facts) text(name string) (string, error) {

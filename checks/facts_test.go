@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 func TestParseFacts(t *testing.T) {
@@ -22,32 +24,42 @@ func TestParseFacts(t *testing.T) {
 }
 
 func TestParseFactsPassesNoiseOver(t *testing.T) {
-	noise := "Authorized users only!\x1b[31m\nfact machine 0 bm9pc2U=\n" + strings.Repeat("x", 10<<20) + "\n"
-	out := noise + strings.Replace(rhel86().output(), "fact uid", "a background job says hello\nfact uid", 1) + "bye\n"
+	noise := "Authorized users only!\x1b[31m\nfacts bm9pc2U=\n" + strings.Repeat("x", 10<<20) + "\n"
+	out := noise + strings.Replace(rhel86().output(), "\nfacts", "\na background job says hello\nfacts", 1) + "bye\n"
 	f, err := ParseFacts([]byte(out))
 	require.NoError(t, err)
 	assert.Equal(t, "x86_64", f.Machine)
 }
 
 func TestParseFactsRefuses(t *testing.T) {
-	good := rhel86().output()
+	good, raw, count := rhel86().output(), rhel86().raw(), len(rhel86())
 	end := strings.LastIndex(good, "end ")
 	for name, c := range map[string]struct{ out, want string }{
-		"nothing":         {"", "no header"},
-		"only noise":      {"bash: command not found\n", "no header"},
-		"cut short":       {good[:end], "ends early"},
-		"cut in a line":   {good[:strings.Index(good, "MAo=")+2], "uid: illegal base64"},
-		"lost beginning":  {good[200:], "no header"},
-		"lost line":       {strings.Replace(good, "fact uid 0 MAo=\n", "", 1), "facts came"},
-		"line torn apart": {strings.Replace(good, "fact uid 0 MAo=\n", "fact u\nid 0 MAo=\n", 1), "malformed line"},
-		"double fact":     {strings.Replace(good, "fact uid 0 MAo=\n", "fact uid 0 MAo=\nfact uid 0 MAo=\n", 1), "uid came twice"},
-		"two headers":     {"acpflow-facts 1\n" + good, "two headers"},
-		"other version":   {strings.Replace(good, "acpflow-facts 1", "acpflow-facts 2", 1), "no header"},
-		"bad status":      {strings.Replace(good, "fact uid 0", "fact uid x", 1), "uid: malformed status x"},
-		"bad base64":      {strings.Replace(good, "MAo=", "M*o=", 1), "uid: illegal base64"},
-		"bad count":       {good[:end] + "end many\n", "the node says"},
-		"no machine":      {rhel86().with(said{"machine": "!127"}).output(), "machine: the command to read it is not installed"},
-		"two machines":    {rhel86().with(said{"machine": "x86_64\naarch64\n"}).output(), "machine: expected one line"},
+		"nothing":            {"", "no header"},
+		"only noise":         {"bash: command not found\n", "no header"},
+		"cut short":          {good[:end], "ends early"},
+		"cut in the facts":   {good[:end/2], "ends early"},
+		"part of the facts":  {good[:end/2] + "\n" + good[end:], "node facts: "},
+		"lost beginning":     {good[20:], "no header"},
+		"no facts":           {header + "\nend 0\n", "did not report it"},
+		"lost fact":          {packed(raw, count+1), "facts came"},
+		"torn apart":         {strings.Replace(good, "\nfacts ", "\nfac\nts ", 1), "facts came"},
+		"facts twice":        {strings.Replace(good, "\nend", "\nfacts \nend", 1), "they came twice"},
+		"double fact":        {packed(raw+"uid 0 1\n0\n", count), "uid came twice"},
+		"two headers":        {header + "\n" + good, "two headers"},
+		"other version":      {strings.Replace(good, header, "acpflow-facts 1", 1), "no header"},
+		"no status":          {packed("uid 1\n0\n", 1), "malformed fact uid"},
+		"bad status":         {packed("uid x 1\n0\n", 1), "malformed fact"},
+		"bad length":         {packed("uid 0 x\n0\n", 1), "malformed fact"},
+		"negative length":    {packed("uid 0 -1\n0\n", 1), "not -1 bytes"},
+		"length too short":   {packed("uid 0 1\n00\n", 1), "not 1 bytes"},
+		"length too long":    {packed("uid 0 2\n0\n", 1), "not 2 bytes"},
+		"length much longer": {packed("uid 0 9999999999\n0\n", 1), "bytes long"},
+		"no end of line":     {packed("uid", 1), "malformed fact uid"},
+		"bad base64":         {header + "\nfacts M*o=\nend 1\n", "illegal base64"},
+		"bad count":          {good[:end] + "end many\n", "the node says"},
+		"no machine":         {rhel86().with(said{"machine": "!127"}).output(), "machine: the command to read it is not installed"},
+		"two machines":       {rhel86().with(said{"machine": "x86_64\naarch64\n"}).output(), "machine: expected one line"},
 	} {
 		_, err := ParseFacts([]byte(c.out))
 		assert.ErrorContains(t, err, c.want, name)
@@ -56,12 +68,12 @@ func TestParseFactsRefuses(t *testing.T) {
 
 func TestUnknownValues(t *testing.T) {
 	f := rhel86().with(said{
-		"uid": "!1", "swaps": "!124", "tools": "!125", "tmp": "!126", "resolv": "!66",
+		"uid": "!1", "swaps": "!124", "tools": "!125", "disks": "!126", "resolv": "!66",
 		"hosts": strings.Repeat("a", maxValue), "units": strings.Repeat("a", maxValue+1),
 	}).facts(t)
 	for name, want := range map[string]string{
 		"uid": "ended with status 1", "swaps": "no answer within 10 s", "tools": "could not encode",
-		"tmp": "not installed", "units": "longer than 64 KiB", "nobody": "did not report", "resolv": "no such file",
+		"disks": "not installed", "units": "longer than 64 KiB", "nobody": "did not report", "resolv": "no such file",
 	} {
 		_, err := f.text(name)
 		assert.ErrorContains(t, err, want, name)
@@ -83,8 +95,8 @@ func TestClip(t *testing.T) {
 
 func FuzzParseFacts(f *testing.F) {
 	f.Add([]byte(rhel86().output()))
-	f.Add([]byte("acpflow-facts 1\nfact machine 0 eDg2XzY0\nend 1\n"))
-	f.Add([]byte("acpflow-facts 1\nend 0\n"))
+	f.Add([]byte(packed("machine 0 6\nx86_64\n", 1)))
+	f.Add([]byte(header + "\nend 0\n"))
 	f.Fuzz(func(t *testing.T, out []byte) {
 		facts, err := ParseFacts(out)
 		if err != nil {
@@ -114,13 +126,26 @@ func FuzzJudge(f *testing.F) {
 
 // judgeAnything demands that judging ends in findings a terminal can show.
 func judgeAnything(t *testing.T, facts Facts) {
+	for _, p := range site.Profiles() {
+		judgeAnythingBy(t, facts, p)
+	}
+}
+
+func judgeAnythingBy(t *testing.T, facts Facts, profile string) {
 	in := Input{Site: document(), Cluster: "west", Node: "cp-1", Facts: facts, Now: now}
+	in.Site.Profile = profile
 	all := TogetherInput{Site: in.Site, Cluster: "west", Now: now, Nodes: map[string]Shared{}}
 	for _, n := range []string{"cp-1", "cp-2", "w-1"} {
 		all.Nodes[n] = facts.Shared()
 	}
 	findings := append(Judge(in), JudgeTogether(all)...)
-	require.Len(t, findings, len(Rules()))
+	judged := 0
+	for _, r := range Rules() {
+		if r.Judged() && r.In(profile) {
+			judged++
+		}
+	}
+	require.Len(t, findings, judged, "each rule once")
 	for _, f := range findings {
 		require.NotEmpty(t, f.Outcome)
 		text := f.Seen + f.Reason + f.Want + f.Fix

@@ -3,6 +3,7 @@ package checks
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,30 @@ func rhel86() said {
 		"machine-id": "0123456789abcdef0123456789abcdef\n", "timezone": "+0300\n/usr/share/zoneinfo/Europe/Moscow\n",
 		"uid": "0\n", "sudo-user": "installer",
 		"os-release":     "NAME=\"Red Hat Enterprise Linux\"\nID=\"rhel\"\nVERSION_ID=\"8.6\"\n",
-		"centos-release": "!66", "kylin-release": "!66", "cpu": "",
+		"centos-release": "!66", "kylin-release": "!66",
+		"redhat-release": "Red Hat Enterprise Linux release 8.6 (Ootpa)\n",
+		"cmdline":        "BOOT_IMAGE=(hd0,gpt2)/vmlinuz-4.18.0-372.9.1.el8.x86_64 root=/dev/mapper/rhel-root ro transparent_hugepage=never\n",
+		"grub": "set kernelopts=\"root=/dev/mapper/rhel-root ro\"\nkernelopts=root=/dev/mapper/rhel-root ro transparent_hugepage=never\n" +
+			"title Red Hat Enterprise Linux (4.18.0-372.9.1.el8.x86_64) 8.6 (Ootpa)\noptions $kernelopts $tuned_params\n" +
+			"title Red Hat Enterprise Linux (0-rescue-0123456789abcdef) 8.6 (Ootpa)\noptions root=/dev/mapper/rhel-root\n",
+		"grub-default": "GRUB_CMDLINE_LINUX=\"transparent_hugepage=never\"\n",
+		"cpu":          "vendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz\ncpu MHz\t\t: 1200.000\nsiblings\t: 32\ncpu cores\t: 16\n",
+		"cpus":         "0-31\n", "cpufreq": "performance 2500000\n",
+		"memory": "MemTotal:       65535900 kB\nSwapTotal:             0 kB\n", "dmi": "sys_vendor=Dell Inc.\nproduct_name=PowerEdge R640\n",
+		"virtualization": "none\n",
+		"disks": "NAME=\"nvme0n1\" KNAME=\"nvme0n1\" PKNAME=\"\" TYPE=\"disk\" ROTA=\"0\" SIZE=\"960197124096\" MOUNTPOINT=\"\"\n" +
+			"NAME=\"nvme0n1p2\" KNAME=\"nvme0n1p2\" PKNAME=\"nvme0n1\" TYPE=\"part\" ROTA=\"0\" SIZE=\"959119884288\" MOUNTPOINT=\"\"\n" +
+			"NAME=\"rhel-root\" KNAME=\"dm-0\" PKNAME=\"nvme0n1p2\" TYPE=\"lvm\" ROTA=\"0\" SIZE=\"500000000000\" MOUNTPOINT=\"/\"\n",
+		"mounts": "/dev/mapper/rhel-root / xfs rw,relatime,attr2 0 0\n",
+		"spaces": "Filesystem 1-blocks Used Available Capacity Mounted on\n- 0 0 0 - /proc\n" +
+			"/dev/mapper/rhel-root 500000000000 20000000000 480000000000 4% /\n",
+		"sshd":        "port 22\nusepam no\npermitrootlogin yes\npasswordauthentication yes\nusedns no\n",
+		"sshd-config": "UseDNS no\nUsePAM no\n", "time-peers": "server 192.0.2.1 iburst\npool pool.example.com\n",
+		"addresses": "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n" +
+			"1: lo    inet6 ::1/128 scope host \\       valid_lft forever preferred_lft forever\n" +
+			"2: eth0    inet 192.0.2.11/24 brd 192.0.2.255 scope global noprefixroute eth0\\       valid_lft forever preferred_lft forever\n" +
+			"2: eth0    inet6 2001:db8::11/64 scope global \\       valid_lft forever preferred_lft forever\n",
+		"offload": "!66", "packages": "rpm\n", "snaps": "", "binaries": "",
 		"modules": "ip_vs loaded\nip_vs_rr loaded\nip_vs_wrr builtin\nip_vs_sh loaded\n" +
 			"nf_conntrack_ipv4 absent\nnf_conntrack_ipv6 absent\ngeneve loaded\nopenvswitch loaded\n",
 		"units":    units("apparmor", "firewalld", "ufw", "iptables", "ip6tables", "nftables", "kubelet"),
@@ -37,12 +61,11 @@ func rhel86() said {
 		"tasks-max": "DefaultTasksMax=infinity\n",
 		"hosts":     "127.0.0.1   localhost localhost.localdomain\n::1 localhost\n",
 		"resolv":    "# made by hand\nnameserver 192.0.2.53\noptions timeout:1\n",
-		"route4":    "default via 192.0.2.1 dev eth0 proto static metric 100\n", "route6": "",
+		"route4":    "default via 192.0.2.1 dev eth0 proto static metric 100\n192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.11 metric 100\n", "route6": "",
 		"listeners": "State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n" +
 			"LISTEN 0      128          0.0.0.0:22        0.0.0.0:*    users:((\"sshd\",pid=1089,fd=3))\n",
-		"tools":        "ip found\nss found\ntar found\nswapoff found\nmodprobe found\nsysctl found\nmd5sum found\nscp found\nsftp found\n",
+		"tools":        "ip found\nss found\ntar found\nswapoff found\nmodprobe found\nsysctl found\nmd5sum found\nscp found\nsftp found\nlvm found\n",
 		"kubelet-unit": "/etc/systemd/system/kubelet.service absent\n",
-		"tmp":          "/      rw,relatime,attr2\n",
 		"leftovers": "/var/lib/docker absent\n/var/lib/containerd absent\n/var/log/pods absent\n" +
 			"/var/lib/kubelet/pki absent\n/var/lib/nerdctl absent\n/opt/nerdctl absent\n",
 		"etcd-data": "/var/lib/etcd/member absent\n", "processes": "", "kubernetes-files": "!66",
@@ -76,23 +99,23 @@ func (s said) with(changes said) said {
 }
 
 // output writes the facts as the collector does.
-func (s said) output() string {
+func (s said) output() string { return packed(s.raw(), len(s)) }
+
+// raw is what the collector's one line holds, in the order of the names.
+func (s said) raw() string {
 	var b strings.Builder
-	b.WriteString("acpflow-facts 1\n")
-	names := make([]string, 0, len(s))
-	for name := range s {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
 		status, value := "0", s[name]
 		if rest, ok := strings.CutPrefix(value, "!"); ok {
 			status, value = rest, ""
 		}
-		fmt.Fprintf(&b, "fact %s %s %s\n", name, status, base64.StdEncoding.EncodeToString([]byte(value)))
+		fmt.Fprintf(&b, "%s %s %d\n%s\n", name, status, len(value), value)
 	}
-	fmt.Fprintf(&b, "end %d\n", len(s))
 	return b.String()
+}
+
+func packed(raw string, count int) string {
+	return fmt.Sprintf("%s\nfacts %s\nend %d\n", header, base64.StdEncoding.EncodeToString([]byte(raw)), count)
 }
 
 func (s said) facts(t testing.TB) Facts {
@@ -109,7 +132,9 @@ func document() site.Site {
 	s := site.Site{
 		Name: "example",
 		Clusters: []site.Cluster{{Name: "west", Nodes: []site.Node{
-			{Name: "cp-1", Role: site.ControlPlane}, {Name: "cp-2", Role: site.ControlPlane}, {Name: "w-1", Role: site.Worker},
+			{Name: "cp-1", Address: "192.0.2.11", Role: site.ControlPlane},
+			{Name: "cp-2", Address: "192.0.2.12", Role: site.ControlPlane},
+			{Name: "w-1", Address: "192.0.2.21", Role: site.Worker},
 		}}},
 	}
 	site.Default(&s)
@@ -133,32 +158,14 @@ func judged(t testing.TB, rule string, s said, change ...func(*Input)) Finding {
 	return Finding{}
 }
 
-// ruleCase is one node and what a rule says about it.
-type ruleCase struct {
-	name   string
-	change said
-	input  func(*Input)
-	want   Outcome
-	seen   string // part of Seen or Reason
-}
+func scenario(name site.Scenario) func(*Input) { return func(in *Input) { in.Site.Scenario = name } }
 
-func runRule(t *testing.T, rule string, cases []ruleCase) {
-	t.Helper()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if c.input == nil {
-				c.input = func(*Input) {}
-			}
-			f := judged(t, rule, rhel86().with(c.change), c.input)
-			require.Equal(t, c.want, f.Outcome, "%+v", f)
-			require.Contains(t, f.Seen+" "+f.Reason, c.seen)
-			require.NotEmpty(t, f.Title)
-			require.NotEmpty(t, f.Source)
-			if f.Blocking() {
-				require.NotEmpty(t, f.Want)
-				require.NotEmpty(t, f.Fix)
-			}
-		})
+// all applies several changes.
+func all(changes ...func(*Input)) func(*Input) {
+	return func(in *Input) {
+		for _, c := range changes {
+			c(in)
+		}
 	}
 }
 

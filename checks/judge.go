@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/acpflow/acpflow/site"
@@ -30,8 +31,7 @@ func unreadable(in Input, err error, noSudo bool) []Finding {
 	out := judgeAll(in, subject{}, err)
 	for i, f := range out {
 		if noSudo && f.Rule == sudo.ID {
-			failed := finding(sudo, in.Node, fail(f.Reason))
-			out[i] = accept(in.Site.Waivers, failed, in.Now)
+			out[i] = accept(in.Site, sudo, in.Node, fail(f.Reason), in.Now)
 		}
 	}
 	return out
@@ -47,9 +47,9 @@ func judgeAll(in Input, s subject, err error) []Finding {
 		if err != nil {
 			v = unknown(err)
 		} else {
-			v = r.judge(s)
+			v = s.apply(r)
 		}
-		out = append(out, accept(in.Site.Waivers, finding(r, in.Node, v), in.Now))
+		out = append(out, accept(in.Site, r, in.Node, v, in.Now))
 	}
 	return out
 }
@@ -74,10 +74,28 @@ func subjectOf(in Input) (subject, error) {
 	}, nil
 }
 
-func finding(r Rule, node string, v verdict) Finding {
+// apply judges one rule, if it is about a node of this role.
+func (s subject) apply(r Rule) verdict {
+	if len(r.Roles) > 0 && !slices.ContainsFunc(r.Roles, s.has) {
+		return skipped("only for the role " + strings.Join(r.Roles, ", "))
+	}
+	return r.judge(s)
+}
+
+func (s subject) has(role string) bool {
+	switch role {
+	case roleInstaller:
+		return s.installer
+	case roleStorage:
+		return s.cluster.LocalStorage
+	}
+	return string(s.node.Role) == role
+}
+
+func finding(r Rule, e edition, node string, v verdict) Finding {
 	f := Finding{
-		Rule: r.ID, Title: r.Title, Node: node, Source: r.Source,
-		Outcome: v.outcome, Seen: v.seen, Reason: v.reason, Want: r.Want,
+		Rule: r.ID, Title: r.Title, Node: node, Source: r.Source, Nodes: v.nodes,
+		Outcome: v.outcome, Seen: v.seen, Reason: v.reason, Want: r.demand(e),
 	}
 	if v.want != "" {
 		f.Want = v.want
@@ -94,23 +112,47 @@ func finding(r Rule, node string, v verdict) Finding {
 	return f
 }
 
-// accept applies the site's waivers. Only a failure can be accepted: nobody
-// can answer for what could not be told. An ended waiver is named.
-func accept(waivers []site.Waiver, f Finding, now time.Time) Finding {
-	if f.Outcome != Fail {
+// accept makes the finding and applies the site's waivers. Only a failure can
+// be accepted, and what no machine can tell be attested: nobody can answer for
+// what could not be read. A finding about the cluster is covered when each node
+// at fault is. An ended waiver is named.
+func accept(s site.Site, r Rule, node string, v verdict, now time.Time) Finding {
+	e, _ := editionOf(profileOf(s)) // an unknown profile is the verdict already
+	f := finding(r, e, node, v)
+	if r.Strict || v.outcome != Fail && !v.attest {
 		return f
 	}
-	if r, ok := RuleByID(f.Rule); ok && r.Strict {
-		return f
+	concerned := v.nodes
+	if len(concerned) == 0 {
+		concerned = []string{node}
 	}
-	if w, ok := site.WaiverFor(waivers, f.Rule, f.Node, now); ok {
-		f.Outcome = Waived
-		f.Reason = fmt.Sprintf("accepted by %s until %s: %s", w.Author, w.Expires, w.Reason)
-		return f
+	verb := "accepted"
+	if v.attest {
+		verb = "attested"
 	}
-	for _, w := range waivers {
-		if w.Rule == f.Rule && (len(w.Nodes) == 0 || slices.Contains(w.Nodes, f.Node)) {
-			f.Reason = fmt.Sprintf("the waiver of %s ended on %s", w.Author, w.Expires)
+	var reasons []string
+	for _, n := range concerned {
+		w, ok := site.WaiverFor(s.Waivers, r.ID, n, now)
+		if !ok {
+			return ended(s, f, concerned, now)
+		}
+		reason := fmt.Sprintf("%s by %s until %s: %s", verb, w.Author, w.Expires, w.Reason)
+		if !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+	}
+	f.Outcome, f.Reason = Waived, strings.Join(reasons, "; ")
+	return f
+}
+
+// ended names a waiver that once covered a node of the finding.
+func ended(s site.Site, f Finding, nodes []string, now time.Time) Finding {
+	for _, w := range s.Waivers {
+		for _, n := range nodes {
+			covers := w.Rule == f.Rule && (len(w.Nodes) == 0 || slices.Contains(w.Nodes, n))
+			if _, holds := site.WaiverFor([]site.Waiver{w}, f.Rule, n, now); covers && !holds {
+				f.Reason = fmt.Sprintf("the waiver of %s ended on %s", w.Author, w.Expires)
+			}
 		}
 	}
 	return f

@@ -113,6 +113,15 @@ func (v verdict) withFix(fix string) verdict { v.fix = fix; return v }
 // Headings of the document.
 const (
 	headScope    = "Prerequisites"
+	headCapacity = "Capacity planning"
+	headMachines = "Machines"
+	headWires    = "Network"
+	headPackage  = "Core Package download"
+	headPrepare  = "Node preprocessing"
+	headRemoval  = "Node preprocessing › Removing conflicting packages"
+	headSearch   = "Node preprocessing › Search domain"
+	headExecute  = "Installation"
+	headRecovery = "Global disaster recovery"
 	headSystems  = "Supported OS and kernels"
 	headKernel   = "Node preprocessing › OS and kernel"
 	headUsers    = "Node preprocessing › Users and permissions"
@@ -121,12 +130,26 @@ const (
 	headTogether = "Node preprocessing › Checks between nodes"
 )
 
+// Roles that rules name besides the site document's.
+const (
+	roleInstaller = "installer"
+	roleStorage   = "storage"
+)
+
+var roleControl = []string{string(site.ControlPlane)}
+
 // Rules lists all rules, in the order of the document. Each chapter stands in a
 // file of its own.
 func Rules() []Rule {
 	return slices.Concat(
 		rulesOfScope,
+		rulesOfCapacity,
+		rulesOfHardware,
+		rulesOfARM,
 		rulesOfSystems,
+		rulesOfWires,
+		rulesOfPackage,
+		rulesOfPreparing,
 		rulesOfKernel,
 		rulesOfUsers,
 		rulesOfNetwork,
@@ -134,6 +157,10 @@ func Rules() []Rule {
 		rulesTogether,
 		rulesBetween,
 		rulesOfBalancer,
+		rulesOfRemoval,
+		rulesOfSearch,
+		rulesOfDisks,
+		rulesElsewhere,
 	)
 }
 

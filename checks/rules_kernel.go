@@ -9,7 +9,7 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
-var rulesOfKernel = []Rule{ipvsModules, conntrackModules, ovnModules, confinement, swap}
+var rulesOfKernel = []Rule{transparentHugePages, kernelMemory, ipvsModules, conntrackModules, ovnModules, confinement, swap}
 
 var ipvsModules = Rule{
 	ID: "CHK-03", Title: "The ip_vs kernel modules are loaded", Source: headKernel, Subject: OneNode, Category: Must,
@@ -21,9 +21,10 @@ var ipvsModules = Rule{
 
 var conntrackModules = Rule{
 	ID: "CHK-04", Title: "The conntrack kernel modules of old kernels are loaded", Source: headKernel, Subject: OneNode, Category: Conditional,
-	Want:  "nf_conntrack_ipv4, and with IPv6 nf_conntrack_ipv6, loaded or built in",
-	Fix:   "modprobe -a nf_conntrack_ipv4 nf_conntrack_ipv6, and name them in /etc/modules-load.d/conntrack.conf for the next boot",
-	judge: judgeConntrack,
+	Condition: "the kernel is older than 4.19, on RHEL than 4.18",
+	Want:      "nf_conntrack_ipv4, and with IPv6 nf_conntrack_ipv6, loaded or built in",
+	Fix:       "modprobe -a nf_conntrack_ipv4 nf_conntrack_ipv6, and name them in /etc/modules-load.d/conntrack.conf for the next boot",
+	judge:     judgeConntrack,
 }
 
 // judgeConntrack: Linux 4.19, and the 4.18 of RHEL, have one nf_conntrack for both families.
@@ -52,8 +53,9 @@ func judgeConntrack(s subject) verdict {
 
 var ovnModules = Rule{
 	ID: "CHK-05", Title: "The kernel modules of Kube-OVN are loaded", Source: headKernel, Subject: OneNode, Category: Conditional,
-	Want: "geneve and openvswitch loaded or built in",
-	Fix:  "modprobe -a geneve openvswitch, and name them in /etc/modules-load.d/kube-ovn.conf for the next boot",
+	Condition: "the network plugin is Kube-OVN",
+	Want:      "geneve and openvswitch loaded or built in",
+	Fix:       "modprobe -a geneve openvswitch, and name them in /etc/modules-load.d/kube-ovn.conf for the next boot",
 	judge: func(s subject) verdict {
 		if s.cluster.Network.CNI != site.KubeOVN {
 			return skipped(fmt.Sprintf("the network plugin is %s", s.cluster.Network.CNI))

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"strings"
-	"testing"
 
 	"github.com/acpflow/acpflow/site"
 )
@@ -19,19 +18,17 @@ func modules(name, state string) said {
 	return said{"modules": strings.Join(lines, "")}
 }
 
-func TestIPVSModules(t *testing.T) {
-	runRule(t, "CHK-03", []ruleCase{
-		{"loaded and built in", nil, nil, Pass, "all loaded"},
-		{"one missing", modules("ip_vs_wrr", "absent"), nil, Fail, "not loaded: ip_vs_wrr"},
-		{"state not understood", modules("ip_vs", "perhaps"), nil, Error, "perhaps"},
-		{"not listed", said{"modules": "ip_vs loaded\n"}, nil, Error, "ip_vs_rr"},
-		{"unknown", said{"modules": "!1"}, nil, Error, "modules"},
-	})
-}
+var _ = cases("CHK-03", []ruleCase{
+	{"loaded and built in", nil, nil, Pass, "all loaded"},
+	{"one missing", modules("ip_vs_wrr", "absent"), nil, Fail, "not loaded: ip_vs_wrr"},
+	{"state not understood", modules("ip_vs", "perhaps"), nil, Error, "perhaps"},
+	{"not listed", said{"modules": "ip_vs loaded\n"}, nil, Error, "ip_vs_rr"},
+	{"unknown", said{"modules": "!1"}, nil, Error, "modules"},
+})
 
-func TestConntrackModules(t *testing.T) {
+var _ = cases("CHK-04", func() []ruleCase {
 	old := osOf("ubuntu", "18.04", "4.15.0-20-generic")
-	runRule(t, "CHK-04", []ruleCase{
+	return []ruleCase{
 		{"RHEL 8", nil, nil, Skipped, "4.18.0"},
 		{"4.18 elsewhere", osOf("debian", "10", "4.18.0-1-amd64"), nil, Fail, "nf_conntrack_ipv4"},
 		{"4.19", osOf("debian", "10", "4.19.0-1-amd64"), nil, Skipped, "4.19.0"},
@@ -41,21 +38,19 @@ func TestConntrackModules(t *testing.T) {
 		{"IPv6 needs the other too", modules("nf_conntrack_ipv4", "loaded").with(old), family(site.DualStack), Fail, "not loaded: nf_conntrack_ipv6"},
 		{"system unknown", said{"os-release": "!1"}, nil, Error, "os-release"},
 		{"kernel unknown", said{"kernel": "!1"}, nil, Error, "kernel"},
-	})
-}
+	}
+}())
 
-func TestOVNModules(t *testing.T) {
-	runRule(t, "CHK-05", []ruleCase{
-		{"loaded", nil, nil, Pass, ""},
-		{"missing", modules("geneve", "absent"), nil, Fail, "geneve"},
-		{"not for Calico", modules("geneve", "absent"), cni(site.Calico), Skipped, "calico"},
-		{"unknown", said{"modules": "!1"}, nil, Error, "modules"},
-	})
-}
+var _ = cases("CHK-05", []ruleCase{
+	{"loaded", nil, nil, Pass, ""},
+	{"missing", modules("geneve", "absent"), nil, Fail, "geneve"},
+	{"not for Calico", modules("geneve", "absent"), cni(site.Calico), Skipped, "calico"},
+	{"unknown", said{"modules": "!1"}, nil, Error, "modules"},
+})
 
-func TestSwap(t *testing.T) {
+var _ = cases("CHK-07", func() []ruleCase {
 	header := "Filename\tType\tSize\tUsed\tPriority\n"
-	runRule(t, "CHK-07", []ruleCase{
+	return []ruleCase{
 		{"off", nil, nil, Pass, "off"},
 		{"no fstab", said{"fstab-swap": "!66"}, nil, Pass, "off"},
 		{"on", said{"swaps": header + "/dev/dm-1 partition 4194300 0 -2\n"}, nil, Fail, "in use: /dev/dm-1"},
@@ -63,5 +58,5 @@ func TestSwap(t *testing.T) {
 		{"no table", said{"swaps": "\n"}, nil, Error, "swaps"},
 		{"unknown", said{"swaps": "!1"}, nil, Error, "swaps"},
 		{"fstab unknown", said{"fstab-swap": "!2"}, nil, Error, "fstab-swap"},
-	})
-}
+	}
+}())

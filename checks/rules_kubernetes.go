@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-var rulesOfScope = []Rule{existingKubernetes}
+var rulesOfScope = []Rule{planFirst, existingKubernetes, drFirst}
 
 // encryptionFile is put on the nodes of a standby cluster before its install.
 const encryptionFile = "/etc/kubernetes/encryption-provider.conf"
 
 var existingKubernetes = Rule{
-	ID: "GEN-04", Title: "No Kubernetes is installed", Source: headScope, Subject: OneNode, Category: Must,
+	ID: "GEN-04", Title: "No Kubernetes is installed", Source: headScope, Subject: OneNode, Category: Must, Strict: true,
 	Want:  "no Kubernetes process or kubelet service, no file in /etc/kubernetes, no etcd data",
 	Fix:   "back up the data and clean the node (kubeadm reset, or reinstall its system)",
 	judge: judgeExisting,

@@ -9,26 +9,24 @@ import (
 
 func planned(in *Input) { in.Site.DR.Planned = true }
 
-func TestExistingKubernetes(t *testing.T) {
-	runRule(t, "GEN-04", []ruleCase{
-		{"clean", nil, nil, Pass, "none"},
-		{"empty directories", said{"kubernetes-files": ""}, nil, Pass, "none"},
-		{"kubelet runs", said{"processes": "812 kubelet\n"}, nil, Fail, "process kubelet (pid 812)"},
-		{"kubelet restarts for ever", said{"units": units("kubelet activating")}, nil, Fail, "service kubelet is activating"},
-		{"kubelet is installed but off", said{"units": units("kubelet enabled")}, nil, Pass, ""},
-		{"manifests", said{"kubernetes-files": "/etc/kubernetes/manifests/kube-apiserver.yaml\n"}, nil, Fail, "kube-apiserver.yaml"},
-		{"etcd data", said{"etcd-data": "/var/lib/etcd/member full\n"}, nil, Fail, "/var/lib/etcd/member"},
-		{"standby's encryption file", said{"kubernetes-files": encryptionFile + "\n"}, planned, Pass, encryptionFile},
-		{"encryption file without a pair", said{"kubernetes-files": encryptionFile + "\n"}, nil, Warn, encryptionFile},
-		{"encryption file among others", said{"kubernetes-files": encryptionFile + "\n/etc/kubernetes/admin.conf\n"}, planned, Fail, "admin.conf"},
-		{"a copy of the encryption file", said{"kubernetes-files": encryptionFile + ".bak\n"}, planned, Fail, ".bak"},
-		{"very many files", said{"kubernetes-files": strings.Repeat("/etc/kubernetes/x\n", 10000)}, nil, Fail, "more"},
-		{"processes unknown", said{"processes": "!1"}, nil, Error, "processes"},
-		{"files unknown", said{"kubernetes-files": "!1"}, nil, Error, "kubernetes-files"},
-		{"etcd unknown", said{"etcd-data": "!1"}, nil, Error, "etcd-data"},
-		{"services unknown", said{"units": "!1"}, nil, Error, "units"},
-	})
-}
+var _ = cases("GEN-04", []ruleCase{
+	{"clean", nil, nil, Pass, "none"},
+	{"empty directories", said{"kubernetes-files": ""}, nil, Pass, "none"},
+	{"kubelet runs", said{"processes": "812 kubelet\n"}, nil, Fail, "process kubelet (pid 812)"},
+	{"kubelet restarts for ever", said{"units": units("kubelet activating")}, nil, Fail, "service kubelet is activating"},
+	{"kubelet is installed but off", said{"units": units("kubelet enabled")}, nil, Pass, ""},
+	{"manifests", said{"kubernetes-files": "/etc/kubernetes/manifests/kube-apiserver.yaml\n"}, nil, Fail, "kube-apiserver.yaml"},
+	{"etcd data", said{"etcd-data": "/var/lib/etcd/member full\n"}, nil, Fail, "/var/lib/etcd/member"},
+	{"standby's encryption file", said{"kubernetes-files": encryptionFile + "\n"}, planned, Pass, encryptionFile},
+	{"encryption file without a pair", said{"kubernetes-files": encryptionFile + "\n"}, nil, Warn, encryptionFile},
+	{"encryption file among others", said{"kubernetes-files": encryptionFile + "\n/etc/kubernetes/admin.conf\n"}, planned, Fail, "admin.conf"},
+	{"a copy of the encryption file", said{"kubernetes-files": encryptionFile + ".bak\n"}, planned, Fail, ".bak"},
+	{"very many files", said{"kubernetes-files": strings.Repeat("/etc/kubernetes/x\n", 10000)}, nil, Fail, "more"},
+	{"processes unknown", said{"processes": "!1"}, nil, Error, "processes"},
+	{"files unknown", said{"kubernetes-files": "!1"}, nil, Error, "kubernetes-files"},
+	{"etcd unknown", said{"etcd-data": "!1"}, nil, Error, "etcd-data"},
+	{"services unknown", said{"units": "!1"}, nil, Error, "units"},
+})
 
 // An installed node breaks many rules at once, and all of them are told.
 func TestInstalledNode(t *testing.T) {

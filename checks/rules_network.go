@@ -11,18 +11,20 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
-var rulesOfNetwork = []Rule{hostname, localhost, resolver, defaultRoute, ports, cniPorts}
+var rulesOfNetwork = []Rule{hostname, localhost, resolver, searchDomains, addressKind, defaultRoute, ports, cniPorts, usedRange}
 
 var hostname = Rule{
 	ID: "CHK-11", Title: "The hostname is well-formed", Source: headNetwork, Subject: OneNode, Category: Must,
-	Want: "at most 36 of a-z, 0-9, - and .; a letter or digit at both ends; no .- or .. or -.",
-	Fix:  "hostnamectl set-hostname NAME",
+	wants: func(e edition) string {
+		return fmt.Sprintf("at most %d of a-z, 0-9, - and .; a letter or digit at both ends; no .- or .. or -.", e.limits.hostname)
+	},
+	Fix: "hostnamectl set-hostname NAME",
 	judge: func(s subject) verdict {
 		name, err := s.line("hostname")
 		switch {
 		case err != nil:
 			return unknown(err)
-		case len(name) > 36 || !hostnameForm.MatchString(name):
+		case len(name) > s.edition.limits.hostname || !hostnameForm.MatchString(name):
 			return fail(clip(name))
 		}
 		return pass(name)
@@ -70,7 +72,7 @@ func judgeLocalhost(s subject) verdict {
 }
 
 var resolver = Rule{
-	ID: "CHK-13", Title: "The node has name servers outside the segment of the container tool", Source: headNetwork, Subject: OneNode, Category: Must,
+	ID: "CHK-13", Title: "The node has name servers outside the segment of the container tool", Source: headNetwork, Subject: OneNode, Category: Must, Conflict: conflictStub,
 	Want:  "/etc/resolv.conf with a nameserver, none whose address begins with 172",
 	Fix:   "write the site's name servers into /etc/resolv.conf (systemctl disable --now systemd-resolved first, where it runs)",
 	judge: judgeResolver,
@@ -101,7 +103,7 @@ func judgeResolver(s subject) verdict {
 	case len(servers) == 0:
 		return fail("no nameserver")
 	case len(stubs) > 0: // Pods inherit the file, where the node's own stub can't be reached
-		return warn("a resolver of the node itself: " + clip(strings.Join(stubs, " ")))
+		return warn("a resolver of the node itself: " + clip(strings.Join(stubs, " ")) + ", which the document forbids in its advice only")
 	}
 	return pass(clip(strings.Join(servers, " ")))
 }
@@ -140,6 +142,10 @@ func judgeRoute(s subject) verdict {
 
 var ports = Rule{
 	ID: "CHK-17", Title: "The ports of the platform are free", Source: headNetwork, Subject: OneNode, Category: Must,
+	wants: func(e edition) string {
+		return fmt.Sprintf("free TCP ports: on every node %s; on control planes %s; where the installer runs %s",
+			join(e.ports.every), join(e.ports.controlPlane), join(e.ports.installer))
+	},
 	Fix:   "stop the program that listens: ss -lntp shows it",
 	judge: judgePorts,
 }
@@ -160,25 +166,38 @@ var (
 	portsInstaller    = slices.Concat([]portRange{{8080, 8080}, {12080, 12080}, {12443, 12443}, {16443, 16443}}, portsControlPlane)
 )
 
+// portTable is what must be free (CHK-17, CHK-18).
+type portTable struct{ every, controlPlane, installer, kubeOVN, calico []portRange }
+
+var portsOfPlatform = portTable{portsEvery, portsControlPlane, portsInstaller, portsKubeOVN, portsCalico}
+
 func judgePorts(s subject) verdict {
-	switch {
+	switch p := s.edition.ports; {
 	case s.installer:
-		return judgeFree(s, portsInstaller)
+		return judgeFree(s, p.installer)
 	case s.node.Role == site.ControlPlane:
-		return judgeFree(s, portsControlPlane)
+		return judgeFree(s, p.controlPlane)
+	default:
+		return judgeFree(s, p.every)
 	}
-	return judgeFree(s, portsEvery)
 }
 
 var cniPorts = Rule{
 	ID: "CHK-18", Title: "The ports of the network plugin are free", Source: headNetwork, Subject: OneNode, Category: Conditional,
+	Condition: "the network plugin is Kube-OVN or Calico",
+	wants: func(e edition) string {
+		if !e.calico {
+			return "free TCP ports: " + join(e.ports.kubeOVN) + " with Kube-OVN"
+		}
+		return "free TCP ports: " + join(e.ports.kubeOVN) + " with Kube-OVN, " + join(e.ports.calico) + " with Calico"
+	},
 	Fix: "stop the program that listens: ss -lntp shows it",
 	judge: func(s subject) verdict {
 		switch cni := s.cluster.Network.CNI; cni {
 		case site.KubeOVN:
-			return judgeFree(s, []portRange{{6641, 6642}})
+			return judgeFree(s, s.edition.ports.kubeOVN)
 		case site.Calico:
-			return judgeFree(s, []portRange{{179, 179}})
+			return judgeFree(s, s.edition.ports.calico)
 		default:
 			return skipped(fmt.Sprintf("the document names no ports of the network plugin %q", cni))
 		}
@@ -187,12 +206,16 @@ var cniPorts = Rule{
 
 func judgeFree(s subject, wanted []portRange) verdict {
 	v := judgeListeners(s, wanted)
-	var want []string
-	for _, r := range wanted {
-		want = append(want, r.String())
-	}
-	v.want = "nothing listens on TCP " + strings.Join(want, ", ")
+	v.want = "nothing listens on TCP " + join(wanted)
 	return v
+}
+
+func join(ranges []portRange) string {
+	var out []string
+	for _, r := range ranges {
+		out = append(out, r.String())
+	}
+	return strings.Join(out, ", ")
 }
 
 func judgeListeners(s subject, wanted []portRange) verdict {
@@ -200,11 +223,14 @@ func judgeListeners(s subject, wanted []portRange) verdict {
 	if err != nil {
 		return unknown(err)
 	}
-	if len(sockets) == 0 || sockets[0][0] != "State" {
+	if len(sockets) == 0 || sockets[0][0] != "State" && sockets[0][0] != "Netid" {
 		return unknown(fmt.Errorf("listeners: not understood"))
 	}
 	var taken []string
 	for _, w := range sockets[1:] {
+		if sockets[0][0] == "Netid" && len(w) > 0 {
+			w = w[1:]
+		}
 		// State Recv-Q Send-Q Local:Port Peer:Port [users:(("sshd",pid=1,fd=3))]
 		if len(w) < 5 {
 			return unknown(fmt.Errorf("listeners: not understood: %s", clip(strings.Join(w, " "))))
@@ -223,8 +249,9 @@ func judgeListeners(s subject, wanted []portRange) verdict {
 	return pass("all free")
 }
 
-// A socket's first program, as ss writes it: users:(("etcd",pid=994,fd=8)).
-var socketUser = regexp.MustCompile(`\("(.*?)",pid=(\d{1,10}),`)
+// A socket's first program, as ss writes it: users:(("etcd",pid=994,fd=8)), or
+// users:(("etcd",994,8)) before 2014.
+var socketUser = regexp.MustCompile(`\("(.*?)",(?:pid=)?(\d{1,10}),`)
 
 // listener names the program behind a socket; ss can't always tell.
 func listener(users string) string {

@@ -3,12 +3,11 @@ package checks
 import (
 	"fmt"
 	"strings"
-	"testing"
 
 	"github.com/acpflow/acpflow/site"
 )
 
-func TestHostname(t *testing.T) {
+var _ = cases("CHK-11", func() []ruleCase {
 	var cases []ruleCase
 	for _, good := range []string{"a", "cp-1", "cp-1.west.example.com", "0", "a--b", strings.Repeat("a", 36)} {
 		cases = append(cases, ruleCase{good, said{"hostname": good + "\n"}, nil, Pass, good})
@@ -18,47 +17,43 @@ func TestHostname(t *testing.T) {
 	} {
 		cases = append(cases, ruleCase{bad, said{"hostname": bad + "\n"}, nil, Fail, ""})
 	}
-	runRule(t, "CHK-11", append(cases,
+	return append(cases,
 		ruleCase{"empty", said{"hostname": "\n"}, nil, Error, "expected one line"},
 		ruleCase{"two lines", said{"hostname": "a\nfact uid 0 MAo=\n"}, nil, Error, "expected one line"},
 		ruleCase{"unknown", said{"hostname": "!1"}, nil, Error, "hostname"},
-	))
-}
+	)
+}())
 
-func TestLocalhost(t *testing.T) {
-	runRule(t, "CHK-12", []ruleCase{
-		{"as it should be", nil, nil, Pass, "127.0.0.1"},
-		{"commented out", said{"hosts": "# 127.0.0.1 localhost\n"}, nil, Fail, "no line"},
-		{"only a comment names it", said{"hosts": "127.0.0.1 cp-1 # localhost\n"}, nil, Fail, "no line"},
-		{"only IPv6", said{"hosts": "::1 localhost\n"}, nil, Fail, "no line"},
-		{"another address", said{"hosts": "127.0.1.1 localhost\n"}, nil, Fail, "localhost is 127.0.1.1"},
-		{"two addresses", said{"hosts": "127.0.0.1 localhost\n192.0.2.10 localhost\n"}, nil, Fail, "localhost is 192.0.2.10"},
-		{"a longer name", said{"hosts": "127.0.0.1 localhost.localdomain\n"}, nil, Fail, "no line"},
-		{"empty", said{"hosts": ""}, nil, Fail, "no line"},
-		{"no file", said{"hosts": "!66"}, nil, Fail, "no /etc/hosts"},
-		{"unknown", said{"hosts": "!2"}, nil, Error, "hosts"},
-	})
-}
+var _ = cases("CHK-12", []ruleCase{
+	{"as it should be", nil, nil, Pass, "127.0.0.1"},
+	{"commented out", said{"hosts": "# 127.0.0.1 localhost\n"}, nil, Fail, "no line"},
+	{"only a comment names it", said{"hosts": "127.0.0.1 cp-1 # localhost\n"}, nil, Fail, "no line"},
+	{"only IPv6", said{"hosts": "::1 localhost\n"}, nil, Fail, "no line"},
+	{"another address", said{"hosts": "127.0.1.1 localhost\n"}, nil, Fail, "localhost is 127.0.1.1"},
+	{"two addresses", said{"hosts": "127.0.0.1 localhost\n192.0.2.10 localhost\n"}, nil, Fail, "localhost is 192.0.2.10"},
+	{"a longer name", said{"hosts": "127.0.0.1 localhost.localdomain\n"}, nil, Fail, "no line"},
+	{"empty", said{"hosts": ""}, nil, Fail, "no line"},
+	{"no file", said{"hosts": "!66"}, nil, Fail, "no /etc/hosts"},
+	{"unknown", said{"hosts": "!2"}, nil, Error, "hosts"},
+})
 
-func TestResolver(t *testing.T) {
-	runRule(t, "CHK-13", []ruleCase{
-		{"a name server", nil, nil, Pass, "192.0.2.53"},
-		{"IPv6", said{"resolv": "nameserver 2001:db8::53\n"}, nil, Pass, "2001:db8::53"},
-		{"none", said{"resolv": "search example.com\n"}, nil, Fail, "no nameserver"},
-		{"commented out", said{"resolv": "#nameserver 192.0.2.53\n"}, nil, Fail, "no nameserver"},
-		{"without an address", said{"resolv": "nameserver\n"}, nil, Fail, "no nameserver"},
-		{"the segment of the container tool", said{"resolv": "nameserver 192.0.2.53\nnameserver 172.17.0.1\n"}, nil, Fail, "172.17.0.1"},
-		{"not that segment", said{"resolv": "nameserver 17.2.0.1\n"}, nil, Pass, ""},
-		{"systemd-resolved", said{"resolv": "nameserver 127.0.0.53\n"}, nil, Warn, "127.0.0.53"},
-		{"hostile", said{"resolv": "nameserver \x1b]0;x\a\n"}, nil, Pass, `\x1b]0;x\a`},
-		{"no file", said{"resolv": "!66"}, nil, Fail, "no /etc/resolv.conf"},
-		{"unknown", said{"resolv": "!1"}, nil, Error, "resolv"},
-	})
-}
+var _ = cases("CHK-13", []ruleCase{
+	{"a name server", nil, nil, Pass, "192.0.2.53"},
+	{"IPv6", said{"resolv": "nameserver 2001:db8::53\n"}, nil, Pass, "2001:db8::53"},
+	{"none", said{"resolv": "search example.com\n"}, nil, Fail, "no nameserver"},
+	{"commented out", said{"resolv": "#nameserver 192.0.2.53\n"}, nil, Fail, "no nameserver"},
+	{"without an address", said{"resolv": "nameserver\n"}, nil, Fail, "no nameserver"},
+	{"the segment of the container tool", said{"resolv": "nameserver 192.0.2.53\nnameserver 172.17.0.1\n"}, nil, Fail, "172.17.0.1"},
+	{"not that segment", said{"resolv": "nameserver 17.2.0.1\n"}, nil, Pass, ""},
+	{"systemd-resolved", said{"resolv": "nameserver 127.0.0.53\n"}, nil, Warn, "127.0.0.53"},
+	{"hostile", said{"resolv": "nameserver \x1b]0;x\a\n"}, nil, Pass, `\x1b]0;x\a`},
+	{"no file", said{"resolv": "!66"}, nil, Fail, "no /etc/resolv.conf"},
+	{"unknown", said{"resolv": "!1"}, nil, Error, "resolv"},
+})
 
-func TestDefaultRoute(t *testing.T) {
+var _ = cases("CHK-16", func() []ruleCase {
 	six := "default via 2001:db8::1 dev eth0 metric 1024\n"
-	runRule(t, "CHK-16", []ruleCase{
+	return []ruleCase{
 		{"a default route", nil, nil, Pass, "via 192.0.2.1"},
 		{"to 0.0.0.0", said{"route4": "0.0.0.0 via 192.0.2.1 dev eth0\n"}, nil, Pass, ""},
 		{"none", said{"route4": ""}, nil, Fail, "ip -4 route"},
@@ -68,8 +63,8 @@ func TestDefaultRoute(t *testing.T) {
 		{"dual stack", said{"route6": six}, family(site.DualStack), Pass, "192.0.2.1"},
 		{"dual stack, half", nil, family(site.DualStack), Fail, "ip -6 route"},
 		{"no ip command", said{"route4": "!127"}, nil, Error, "not installed"},
-	})
-}
+	}
+}())
 
 func listeners(addresses ...string) said {
 	out := rhel86()["listeners"]
@@ -79,7 +74,7 @@ func listeners(addresses ...string) said {
 	return said{"listeners": out}
 }
 
-func TestPorts(t *testing.T) {
+var _ = cases("CHK-17", func() []ruleCase {
 	every := listeners("127.0.0.1:10248", "*:10257", "[::]:2381", "*:80")
 	cases := []ruleCase{
 		{"several programs", said{"listeners": rhel86()["listeners"] + "LISTEN 0 1 *:6443 *:* users:((\"a\",pid=1,fd=3),(\"b\",pid=2,fd=3))\n"}, nil, Fail, "*:6443 by a (pid 1)"},
@@ -103,16 +98,14 @@ func TestPorts(t *testing.T) {
 	for _, p := range []int{2379, 2380, 6443, 10250} {
 		cases = append(cases, ruleCase{fmt.Sprintf("cp-2 %d", p), listeners(fmt.Sprintf("*:%d", p)), onNode("cp-2"), Fail, fmt.Sprint(p)})
 	}
-	runRule(t, "CHK-17", cases)
-}
+	return cases
+}())
 
-func TestNetworkPluginPorts(t *testing.T) {
-	runRule(t, "CHK-18", []ruleCase{
-		{"free", listeners("*:179"), nil, Pass, ""},
-		{"Kube-OVN", listeners("*:6641"), nil, Fail, "6641"},
-		{"Kube-OVN's second", listeners("*:6642"), nil, Fail, "6642"},
-		{"Calico", listeners("*:179"), cni(site.Calico), Fail, "179"},
-		{"another plugin", listeners("*:179"), cni("none"), Skipped, "none"},
-		{"unknown", said{"listeners": "!1"}, nil, Error, "listeners"},
-	})
-}
+var _ = cases("CHK-18", []ruleCase{
+	{"free", listeners("*:179"), nil, Pass, ""},
+	{"Kube-OVN", listeners("*:6641"), nil, Fail, "6641"},
+	{"Kube-OVN's second", listeners("*:6642"), nil, Fail, "6642"},
+	{"Calico", listeners("*:179"), cni(site.Calico), Fail, "179"},
+	{"another plugin", listeners("*:179"), cni("none"), Skipped, "none"},
+	{"unknown", said{"listeners": "!1"}, nil, Error, "listeners"},
+})

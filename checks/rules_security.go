@@ -6,7 +6,7 @@ import (
 )
 
 var confinement = Rule{
-	ID: "CHK-06", Title: "AppArmor, SELinux and the firewall are off", Source: headKernel, Category: Must,
+	ID: "CHK-06", Title: "AppArmor, SELinux and the firewall are off", Source: headKernel, Subject: OneNode, Category: Must,
 	Want: "AppArmor and SELinux do not confine anything, no firewall service runs or is enabled",
 	Fix: "systemctl disable --now apparmor firewalld ufw; " +
 		"setenforce 0 and SELINUX=disabled in /etc/selinux/config, then reboot",

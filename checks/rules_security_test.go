@@ -3,7 +3,6 @@ package checks
 import (
 	"slices"
 	"strings"
-	"testing"
 )
 
 // services is the good node with some units in another state.
@@ -16,9 +15,9 @@ func services(states ...string) said {
 	return said{"units": units(all...)}
 }
 
-func TestConfinement(t *testing.T) {
+var _ = cases("CHK-06", func() []ruleCase {
 	armor := said{"apparmor": "Y\n", "apparmor-profiles": ""}
-	runRule(t, "CHK-06", []ruleCase{
+	return []ruleCase{
 		{"off", nil, nil, Pass, "off"},
 		{"AppArmor is not in the kernel", said{"apparmor": "N\n"}, nil, Pass, ""},
 		{"AppArmor runs", services("apparmor active").with(armor), nil, Fail, "AppArmor"},
@@ -45,5 +44,5 @@ func TestConfinement(t *testing.T) {
 		{"selinux-config unknown", said{"selinux-config": "!2"}, nil, Error, "selinux-config"},
 		{"apparmor unknown", said{"apparmor": "!1"}, nil, Error, "apparmor"},
 		{"ufw unknown", said{"ufw": "!2"}, nil, Error, "ufw"},
-	})
-}
+	}
+}())

@@ -2,156 +2,161 @@ package checks
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/acpflow/acpflow/site"
 )
 
-var rulesOfSystems = []Rule{operatingSystem}
-
-var operatingSystem = Rule{
-	ID: "OS", Title: "The system and its kernel are in the document's table", Source: headSystems, Subject: OneNode, Category: Must,
-	Fix:   "install a supported system with the kernel that came with it, or ask the vendor's support and record a waiver",
-	judge: judgeSystem,
+var rulesOfSystems = []Rule{
+	rowRule("OS-01", "RHEL 7.8"), rowRule("OS-02", "RHEL 8"), rowRule("OS-03", "RHEL 9", acp42, acp43, acp44),
+	rowRule("OS-04", "CentOS 7"), rowRule("OS-05", "Ubuntu 20.04 LTS"), rowRule("OS-06", "Ubuntu 22.04 LTS"),
+	rowRule("OS-07", "Kylin V10 SP3"), rowRule("OS-08", "Kylin V10 SP3 on ARM"),
+	matchRule, calicoIPv6, hweKernel, kylinPacks, outsideTable, processorLevel,
 }
 
-func judgeSystem(s subject) verdict {
-	v := judgeTable(s)
-	var table []string
-	for _, row := range s.edition.systems {
-		table = append(table, fmt.Sprintf("%s (kernel %s, %s)", row.name, row.kernel, row.machine))
+// rowRule is one line of the table of systems.
+func rowRule(id, name string, profiles ...string) Rule {
+	return Rule{
+		ID: id, Title: name + " runs its own kernel", Source: headSystems, Subject: OneNode, Category: Conditional,
+		Condition: "the node runs " + name + " of the table", Profiles: profiles,
+		Fix: "boot the kernel that came with the release, or ask the vendor's support and record a waiver",
+		wants: func(e edition) string {
+			var out []string
+			for _, r := range e.systems {
+				if r.rule == id {
+					out = append(out, r.String()+", for example "+r.build)
+				}
+			}
+			return strings.Join(out, "; ")
+		},
+		judge: func(s subject) verdict { return judgeRow(s, id) },
 	}
-	v.want = strings.Join(table, ", ")
-	return v
 }
 
-func judgeTable(s subject) verdict {
-	id, version, err := s.release()
-	if err != nil {
-		return unknown(err)
-	}
-	number, err := s.kernel()
-	if err != nil {
-		return unknown(err)
-	}
-	kernel := fmt.Sprintf("%d.%d.%d", number[0], number[1], number[2])
-	seen := fmt.Sprintf("%s %s, kernel %s, %s", clip(id), clip(version), clip(strings.TrimSpace(s.values["kernel"].text)), clip(s.Machine))
-	rows := slices.DeleteFunc(slices.Clone(s.edition.systems), func(r system) bool {
-		return r.id != id || !slices.Contains(r.versions, version)
-	})
-	if len(rows) == 0 {
-		if id == "kylin" {
-			return fail(seen).withFix("upgrade to Kylin V10 SP3: the kernels of V10, SP1 and SP2 break NodePorts")
-		}
-		return fail(seen)
-	}
-	i := slices.IndexFunc(rows, func(r system) bool { return r.machine == s.Machine })
+func judgeRow(s subject, id string) verdict {
+	n, err := s.system()
 	switch {
-	case i < 0:
-		return fail(seen)
-	case rows[i].kernel != kernel && id == "ubuntu":
-		return fail(seen).withFix("boot the kernel line that came with the release (linux-image-generic): HWE kernels are not supported")
-	case rows[i].kernel != kernel:
-		return fail(seen)
-	case s.Machine == arm64:
-		return judgeProcessor(s, seen)
-	}
-	return judgeCalico(s, id, version, seen)
-}
-
-// judgeCalico knows the one pairing of system and network that does not work (OS-10).
-func judgeCalico(s subject, id, version, seen string) verdict {
-	old := id == "centos" || id == "rhel" && version == "7.8"
-	n := s.cluster.Network
-	if old && n.CNI == site.Calico && (n.IPFamily == site.IPv6 || n.IPFamily == site.DualStack) {
-		return fail(seen + ", with Calico and IPv6").withFix("this system does not support Calico VXLAN with IPv6: choose kube-ovn or another system")
-	}
-	return pass(seen)
-}
-
-// judgeProcessor tells Kunpeng 920 by its implementer and part (ARM-02).
-func judgeProcessor(s subject, seen string) verdict {
-	cpu, err := s.text("cpu")
-	if err != nil {
+	case err != nil:
 		return unknown(err)
+	case !n.known || n.row.rule != id:
+		return skipped(fmt.Sprintf("the node runs %s %s on %s", clip(n.id), clip(n.version), clip(s.Machine)))
+	case n.number() == n.row.kernel:
+		return pass(n.seen)
+	case n.id == "ubuntu" && n.line() != n.row.line():
+		return skipped("the kernel is of another line: see OS-11")
 	}
-	implementer, part := "", ""
-	for line := range strings.Lines(cpu) {
-		name, value, _ := strings.Cut(line, ":")
-		switch strings.TrimSpace(name) {
-		case "CPU implementer":
-			implementer = strings.TrimSpace(value)
-		case "CPU part":
-			part = strings.TrimSpace(value)
-		}
-	}
-	switch {
-	case implementer == "" || part == "":
-		return unknown(fmt.Errorf("cpu: names no implementer and part"))
-	case implementer != "0x48" || part != "0xd01":
-		return fail(fmt.Sprintf("%s, processor %s/%s", seen, clip(implementer), clip(part))).
-			withFix("of the ARM processors only Kunpeng 920 is supported: ask the vendor's support and record a waiver")
-	}
-	return pass(seen)
+	return fail(n.seen)
 }
 
-var (
-	kernelNumber  = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:\D|$)`)
-	centosVersion = regexp.MustCompile(`release (\d+\.\d+)`)
-	kylinPack     = regexp.MustCompile(`\b(SP\d+)\b|\((Tercel|Sword|Lance|Halberd)\)`)
-)
-
-// kylinNames are the code names of Kylin V10's service packs.
-var kylinNames = map[string]string{"Tercel": "SP1", "Sword": "SP2", "Lance": "SP3", "Halberd": "SP3"}
-
-// kernel returns A, B and C of the kernel's A.B.C.
-func (f Facts) kernel() (number [3]int, err error) {
-	release, err := f.line("kernel")
-	if err != nil {
-		return number, err
-	}
-	m := kernelNumber.FindStringSubmatch(release)
-	if m == nil {
-		return number, fmt.Errorf("kernel: not understood: %s", clip(release))
-	}
-	for i := range number {
-		number[i], _ = strconv.Atoi(m[i+1]) // at most four digits
-	}
-	return number, nil
+var matchRule = Rule{
+	ID: "OS-09", Title: "How systems and kernels are compared", Source: headSystems, Subject: OneNode, Category: Must,
+	wants: func(e edition) string {
+		if e.limits.plan.tiers == nil {
+			return "the kernel's numbers A.B.C as in the table, what follows may differ; the upper bound 3.11 is exclusive"
+		}
+		return "the system's x.y and the kernel's x.y.z as in the table, what follows may differ; only the kernel that came with the system"
+	},
+	JudgedBy: "OS-01…OS-08 and OS-13 compare this way",
 }
 
-// release returns ID and version of the system, with the minor number that
-// CentOS and the service pack that Kylin keep elsewhere.
-func (f Facts) release() (id, version string, err error) {
-	text, err := f.text("os-release")
-	if err != nil {
-		return "", "", err
-	}
-	set := settings(text)
-	id, version = set["ID"], set["VERSION_ID"]
-	if id == "" {
-		return "", "", fmt.Errorf("os-release: names no ID")
-	}
-	switch id {
-	case "centos":
-		text, err := f.text("centos-release")
-		if err != nil {
-			return "", "", err
+var calicoIPv6 = Rule{
+	ID: "OS-10", Title: "The system supports Calico VXLAN with IPv6", Source: headSystems, Subject: OneNode, Category: Conditional,
+	Condition: "the network plugin is Calico, with IPv6 or dual stack",
+	Want:      "another system than RHEL 7.8 and CentOS",
+	Fix:       "this system does not support Calico VXLAN with IPv6: choose kube-ovn or another system",
+	judge: func(s subject) verdict {
+		if n := s.cluster.Network; n.CNI != site.Calico || n.IPFamily != site.IPv6 && n.IPFamily != site.DualStack {
+			return skipped(fmt.Sprintf("the network plugin is %s, with %s", n.CNI, n.IPFamily))
 		}
-		if m := centosVersion.FindStringSubmatch(text); m != nil {
-			version = m[1]
+		id, version, err := s.release()
+		switch {
+		case err != nil:
+			return unknown(err)
+		case id == "centos", id == "rhel" && version == "7.8":
+			return fail(clip(id) + " " + clip(version) + ", with Calico and IPv6")
 		}
-	case "kylin":
-		text, _, err := f.file("kylin-release")
-		if err != nil {
-			return "", "", err
+		return pass(clip(id) + " " + clip(version))
+	},
+}
+
+var hweKernel = Rule{
+	ID: "OS-11", Title: "Ubuntu runs the kernel line of its release, not HWE", Source: headSystems, Subject: OneNode, Category: Conditional,
+	Condition: "the node runs an Ubuntu of the table",
+	wants: func(e edition) string {
+		var out []string
+		for _, r := range e.systems {
+			if r.id == "ubuntu" {
+				out = append(out, fmt.Sprintf("%s: kernel %s", r.name, r.line()))
+			}
 		}
-		if m := kylinPack.FindStringSubmatch(text + " " + set["VERSION"]); m != nil {
-			version += " " + m[1] + kylinNames[m[2]]
+		return strings.Join(out, "; ")
+	},
+	Fix: "boot the kernel line that came with the release (apt-get install linux-image-generic, then reboot into it): HWE kernels are not supported",
+	judge: func(s subject) verdict {
+		n, err := s.system()
+		switch {
+		case err != nil:
+			return unknown(err)
+		case n.id != "ubuntu" || !n.known:
+			return skipped("the node runs " + clip(n.id) + " " + clip(n.version))
+		case n.line() != n.row.line():
+			return fail(n.seen)
 		}
-	}
-	return id, version, nil
+		return pass(n.seen)
+	},
+}
+
+var kylinPacks = Rule{
+	ID: "OS-12", Title: "Kylin V10 has service pack 3", Source: headSystems, Subject: OneNode, Category: Conditional,
+	Condition: "the node runs Kylin V10",
+	Want:      "Kylin V10 SP3: the kernels of V10, SP1 and SP2 break NodePorts",
+	Fix:       "upgrade to Kylin V10 SP3",
+	judge: func(s subject) verdict {
+		id, version, err := s.release()
+		switch {
+		case err != nil:
+			return unknown(err)
+		case id != "kylin" || !strings.HasPrefix(version, "V10"):
+			return skipped("the node runs " + clip(id) + " " + clip(version))
+		case brokenKylin(id, version):
+			return fail("Kylin " + clip(version))
+		}
+		return pass("Kylin " + clip(version))
+	},
+}
+
+func brokenKylin(id, version string) bool {
+	return id == "kylin" && slices.Contains([]string{"V10", "V10 SP1", "V10 SP2"}, version)
+}
+
+var outsideTable = Rule{
+	ID: "OS-13", Title: "The system and its processor are in the document's table", Source: headSystems, Subject: OneNode, Category: Must,
+	wants: func(e edition) string {
+		var table []string
+		for _, row := range e.systems {
+			table = append(table, row.String())
+		}
+		return strings.Join(table, ", ")
+	},
+	Fix: "install a supported system with the kernel that came with it, or ask the vendor's support and record a waiver",
+	judge: func(s subject) verdict {
+		n, err := s.system()
+		switch {
+		case err != nil:
+			return unknown(err)
+		case n.known:
+			return pass(n.row.name)
+		case brokenKylin(n.id, n.version):
+			return skipped("a service pack is missing: see OS-12")
+		}
+		return fail(n.seen)
+	},
+}
+
+var processorLevel = Rule{
+	ID: "OS-14", Title: "The processor has what the chosen system and components need", Source: headSystems, Subject: Person, Category: Must,
+	Profiles: []string{acp44},
+	Want:     "no level such as x86-64-v2 is demanded of every system: check the chosen one's own demands",
+	JudgedBy: "a person; nodes of Immutable Infrastructure need no preprocessing",
 }

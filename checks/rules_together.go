@@ -7,9 +7,6 @@ import (
 
 var rulesTogether = []Rule{uniqueHostnames, sameTime}
 
-// maxClockError is the greatest difference between two clocks, in seconds.
-const maxClockError = 10
-
 var uniqueHostnames = Rule{
 	ID: "CHK-27", Title: "Every node has a hostname of its own", Source: headTogether, Subject: AllNodes, Category: Must,
 	Want:   "hostnames that differ",
@@ -31,7 +28,7 @@ func judgeUnique(f fleet) verdict {
 		}
 	}
 	if same := byHost.doubles(); len(same) > 0 {
-		return fail(strings.Join(same, "; "))
+		return fail(strings.Join(same, "; ")).withNodes(byHost.several()...)
 	}
 	if same := byMachine.doubles(); len(same) > 0 {
 		return warn("hostnames differ, but machines are copies with one machine id: " + strings.Join(same, "; ")).
@@ -66,6 +63,35 @@ func (g *groups) doubles() []string {
 	return out
 }
 
+// several lists the nodes that share their value with another.
+func (g *groups) several() []string {
+	var out []string
+	for _, v := range g.values {
+		if n := g.nodes[v]; len(n) > 1 {
+			out = append(out, n...)
+		}
+	}
+	return out
+}
+
+// minority lists the nodes that do not have the most common value; of values
+// that are as common the first one counts.
+func (g *groups) minority() []string {
+	most := ""
+	for _, v := range g.values {
+		if len(g.nodes[v]) > len(g.nodes[most]) {
+			most = v
+		}
+	}
+	var out []string
+	for _, v := range g.values {
+		if v != most {
+			out = append(out, g.nodes[v]...)
+		}
+	}
+	return out
+}
+
 func (g *groups) describe() string {
 	var out []string
 	for _, v := range g.values {
@@ -76,7 +102,9 @@ func (g *groups) describe() string {
 
 var sameTime = Rule{
 	ID: "CHK-28", Title: "All nodes have one time zone and one time", Source: headTogether, Subject: AllNodes, Category: Must,
-	Want:   fmt.Sprintf("one time zone, clocks at most %d s apart", maxClockError),
+	wants: func(e edition) string {
+		return fmt.Sprintf("one time zone, clocks at most %d s apart", e.limits.clockError)
+	},
 	Fix:    "timedatectl set-timezone ZONE on every node, and synchronise the clocks (chronyd)",
 	across: judgeTime,
 }
@@ -98,9 +126,9 @@ func judgeTime(f fleet) verdict {
 		}
 	}
 	if len(offsets.values) > 1 {
-		return fail("time zones differ: " + offsets.describe())
+		return fail("time zones differ: " + offsets.describe()).withNodes(offsets.minority()...)
 	}
-	if v := judgeClocks(names, nodes); v.outcome != Pass || len(zones.values) < 2 {
+	if v := judgeClocks(names, nodes, float64(f.edition.limits.clockError)); v.outcome != Pass || len(zones.values) < 2 {
 		return v
 	}
 	return warn("time zones have the same offset now, but other names: " + zones.describe()).
@@ -109,7 +137,7 @@ func judgeTime(f fleet) verdict {
 
 // judgeClocks looks for the two nodes that are surely farthest apart, and for
 // the two that may be, as far as the connections let tell.
-func judgeClocks(names []string, nodes map[string]Shared) verdict {
+func judgeClocks(names []string, nodes map[string]Shared, limit float64) verdict {
 	if len(names) == 1 {
 		return pass("one node")
 	}
@@ -129,9 +157,9 @@ func judgeClocks(names []string, nodes map[string]Shared) verdict {
 		}
 	}
 	switch {
-	case surely.least() > maxClockError:
-		return fail(surely.String())
-	case perhaps.most() > maxClockError:
+	case surely.least() > limit:
+		return fail(surely.String()).withNodes(surely.ahead, surely.behind)
+	case perhaps.most() > limit:
 		return unknown(fmt.Errorf("%s: the connection is too slow to tell", perhaps))
 	}
 	return pass(perhaps.String())

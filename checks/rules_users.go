@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var rulesOfUsers = []Rule{sudo, tasksMax}
+var rulesOfUsers = []Rule{sudo, sshDaemon, tasksMax}
 
 var sudo = Rule{
 	ID: "CHK-08", Title: "The SSH user is root or may become root without a password", Source: headUsers, Subject: OneNode, Category: Must,
@@ -39,7 +39,12 @@ func judgeSudo(s subject) verdict {
 
 var tasksMax = Rule{
 	ID: "CHK-10", Title: "systemd does not bound the tasks of a service", Source: headUsers, Subject: OneNode, Category: Must,
-	Want:  "DefaultTasksMax=infinity",
+	wants: func(e edition) string {
+		if e.limits.tasksMax == unlimited {
+			return "DefaultTasksMax=infinity"
+		}
+		return fmt.Sprintf("DefaultTasksMax=infinity, or at least %d", e.limits.tasksMax)
+	},
 	Fix:   "set DefaultTasksMax=infinity in /etc/systemd/system.conf, then systemctl daemon-reexec",
 	judge: judgeTasksMax,
 }

@@ -1,21 +1,17 @@
 package checks
 
-import "testing"
+var _ = cases("CHK-08", []ruleCase{
+	{"root", said{"sudo-user": ""}, nil, Pass, "root"},
+	{"sudo", nil, nil, Pass, "installer through sudo"},
+	{"not root", said{"uid": "1000\n"}, nil, Fail, "user id 1000"},
+	{"not understood", said{"uid": "root\n"}, nil, Error, "root"},
+	{"unknown", said{"uid": "!127"}, nil, Error, "uid"},
+	{"sudo unknown", said{"sudo-user": "!1"}, nil, Error, "sudo-user"},
+})
 
-func TestSudo(t *testing.T) {
-	runRule(t, "CHK-08", []ruleCase{
-		{"root", said{"sudo-user": ""}, nil, Pass, "root"},
-		{"sudo", nil, nil, Pass, "installer through sudo"},
-		{"not root", said{"uid": "1000\n"}, nil, Fail, "user id 1000"},
-		{"not understood", said{"uid": "root\n"}, nil, Error, "root"},
-		{"unknown", said{"uid": "!127"}, nil, Error, "uid"},
-		{"sudo unknown", said{"sudo-user": "!1"}, nil, Error, "sudo-user"},
-	})
-}
-
-func TestTasksMax(t *testing.T) {
+var _ = cases("CHK-10", func() []ruleCase {
 	limit := func(v string) said { return said{"tasks-max": "DefaultTasksMax=" + v + "\n"} }
-	runRule(t, "CHK-10", []ruleCase{
+	return []ruleCase{
 		{"infinity", nil, nil, Pass, "infinity"},
 		{"infinity of systemd 219", limit("18446744073709551615"), nil, Pass, ""},
 		{"infinity of systemd 219, newer edition", limit("18446744073709551615"), profile("acp-4.2"), Pass, ""},
@@ -26,5 +22,5 @@ func TestTasksMax(t *testing.T) {
 		{"empty", limit(""), nil, Error, "not understood"},
 		{"something else", said{"tasks-max": "infinity\n"}, nil, Error, "not understood"},
 		{"unknown", said{"tasks-max": "!1"}, nil, Error, "tasks-max"},
-	})
-}
+	}
+}())

@@ -15,11 +15,14 @@ import (
 // Shared is what the rules across nodes need of one node. An empty hostname or
 // offset and a missing clock mean that the node did not tell.
 type Shared struct {
-	Hostname  string `json:"hostname,omitempty"`
-	MachineID string `json:"machineId,omitempty"`
-	Zone      string `json:"zone,omitempty"`      // Europe/Moscow; may be empty although the offset is known
-	UTCOffset string `json:"utcOffset,omitempty"` // now, +0300
-	Clock     *Clock `json:"clock,omitempty"`
+	Hostname  string  `json:"hostname,omitempty"`
+	MachineID string  `json:"machineId,omitempty"`
+	Zone      string  `json:"zone,omitempty"`      // Europe/Moscow; may be empty although the offset is known
+	UTCOffset string  `json:"utcOffset,omitempty"` // now, +0300
+	Clock     *Clock  `json:"clock,omitempty"`
+	Machine   string  `json:"machine,omitempty"`     // uname -m
+	Cores     int     `json:"cores,omitempty"`       // 0 = not told
+	Memory    float64 `json:"memoryBytes,omitempty"` // 0 = not told
 }
 
 // Clock is how far a node's clock is ahead of the caller's, in seconds. The
@@ -31,10 +34,12 @@ type Clock struct {
 
 // Shared picks out what the rules across nodes need.
 func (f Facts) Shared() Shared {
-	out := Shared{Clock: f.clock()}
+	out := Shared{Clock: f.clock(), Machine: f.Machine}
 	// What can't be read stays empty, which JudgeTogether reports.
 	out.Hostname, _ = f.line("hostname")
 	out.MachineID, _ = f.line("machine-id")
+	out.Cores, _ = f.cores()
+	out.Memory, _ = f.memory()
 	if zone, err := f.words("timezone"); err == nil && len(zone) > 0 {
 		out.UTCOffset = zone[0][0]
 		if len(zone) > 1 {
@@ -116,7 +121,7 @@ func JudgeTogether(in TogetherInput) []Finding {
 		if len(missing) > 0 && r.Subject == AllNodes && v.outcome != Fail && v.outcome != Skipped {
 			v = unknown(errors.New("no facts of " + several(missing)))
 		}
-		out = append(out, accept(in.Site.Waivers, finding(r, "", v), in.Now))
+		out = append(out, accept(in.Site, r, "", v, in.Now))
 	}
 	return out
 }

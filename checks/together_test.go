@@ -13,7 +13,10 @@ import (
 )
 
 func goodShared(name string) Shared {
-	return Shared{Hostname: name, MachineID: name, Zone: "Europe/Moscow", UTCOffset: "+0300", Clock: &Clock{0.1, 0.1}}
+	return Shared{
+		Hostname: name, MachineID: name, Zone: "Europe/Moscow", UTCOffset: "+0300", Clock: &Clock{0.1, 0.1},
+		Machine: amd64, Cores: 32, Memory: 64e9,
+	}
 }
 
 // together judges the document's three nodes after a change to what they told.
@@ -100,7 +103,10 @@ func TestShared(t *testing.T) {
 	assert.InDelta(t, 0, got.Clock.Offset, 1e-6, "the script ran in the middle of the wait")
 	assert.InDelta(t, 0.1, got.Clock.Error, 1e-6)
 	got.Clock = nil
-	assert.Equal(t, Shared{Hostname: "cp-1", MachineID: "0123456789abcdef0123456789abcdef", Zone: "Europe/Moscow", UTCOffset: "+0300"}, got)
+	assert.Equal(t, Shared{
+		Hostname: "cp-1", MachineID: "0123456789abcdef0123456789abcdef", Zone: "Europe/Moscow", UTCOffset: "+0300",
+		Machine: amd64, Cores: 32, Memory: 65535900 * 1024,
+	}, got)
 
 	data, err := json.Marshal(rhel86().facts(t).Shared())
 	require.NoError(t, err)

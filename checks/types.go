@@ -19,15 +19,16 @@ const (
 
 // Finding is the verdict of one rule on one node ("" = the whole cluster).
 type Finding struct {
-	Rule    string  `json:"rule"`
-	Title   string  `json:"title"`
-	Node    string  `json:"node,omitempty"`
-	Outcome Outcome `json:"outcome"`
-	Seen    string  `json:"seen,omitempty"`   // what was found, short
-	Want    string  `json:"want,omitempty"`   // what the rule demands
-	Fix     string  `json:"fix,omitempty"`    // exact command or edit
-	Reason  string  `json:"reason,omitempty"` // why skipped, waived or in error
-	Source  string  `json:"source,omitempty"` // document heading
+	Rule    string   `json:"rule"`
+	Title   string   `json:"title"`
+	Node    string   `json:"node,omitempty"`
+	Outcome Outcome  `json:"outcome"`
+	Seen    string   `json:"seen,omitempty"`   // what was found, short
+	Want    string   `json:"want,omitempty"`   // what the rule demands
+	Fix     string   `json:"fix,omitempty"`    // exact command or edit
+	Reason  string   `json:"reason,omitempty"` // why skipped, waived or in error
+	Source  string   `json:"source,omitempty"` // document heading
+	Nodes   []string `json:"nodes,omitempty"`  // of a finding about the cluster: those at fault
 }
 
 // Blocking reports whether the finding stops an install.

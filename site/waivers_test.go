@@ -21,11 +21,15 @@ func atWaiverNow(bool) Material { return Material{Now: waiverNow} }
 
 var waiverCases = []ruleCase{
 	{rule: "DOC-09", name: "unknown rule", severity: SeverityError, path: "waivers[0].rule", says: "did you mean",
-		bad: waive(func(w *Waiver) { w.Rule = "CHK-230" }), good: waive(func(w *Waiver) { w.Rule = "OS" })},
+		bad: waive(func(w *Waiver) { w.Rule = "CHK-230" }), good: waive(func(w *Waiver) { w.Rule = "OS-13" })},
 	{rule: "DOC-09", name: "a rule of the document", severity: SeverityError, path: "waivers[0].rule", says: "correct the document",
 		bad: waive(func(w *Waiver) { w.Rule = "PAR-30" }), good: waive(func(*Waiver) {})},
 	{rule: "DOC-09", name: "a gate of disaster recovery", severity: SeverityError, path: "waivers[0].rule", says: "no rule that can be waived",
 		bad: waive(func(w *Waiver) { w.Rule = "DR-41" }), good: waive(func(*Waiver) {})},
+	{rule: "DOC-09", name: "a guard against the loss of data", severity: SeverityError, path: "waivers[0].rule", says: "no rule that can be waived",
+		bad: waive(func(w *Waiver) { w.Rule = "GEN-04" }), good: waive(func(w *Waiver) { w.Rule = "PKG-03" })},
+	{rule: "DOC-09", name: "all systems in one", severity: SeverityError, path: "waivers[0].rule", says: "OS-13",
+		bad: waive(func(w *Waiver) { w.Rule = "OS" }), good: waive(func(w *Waiver) { w.Rule = "OS-11" })},
 	{rule: "DOC-09", name: "unknown node", severity: SeverityError, path: "waivers[0].nodes[0]", says: `did you mean "west-w1"`,
 		bad: waive(func(w *Waiver) { w.Nodes[0] = "wets-w1" }), good: waive(func(w *Waiver) { w.Nodes = nil })},
 	{rule: "DOC-09", name: "blank reason", severity: SeverityError, path: "waivers[0].reason", says: "blank",
@@ -41,5 +45,7 @@ var waiverCases = []ruleCase{
 func TestWaivable(t *testing.T) {
 	assert.Contains(t, Waivable(), "CHK-28")
 	assert.NotContains(t, Waivable(), "CHK-29")
-	assert.NotContains(t, Waivable(), "PKG-03")
+	for _, strict := range []string{"PKG-04", "GEN-04", "DANGER-01", "OS"} {
+		assert.NotContains(t, Waivable(), strict)
+	}
 }
