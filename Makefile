@@ -83,7 +83,7 @@ test-unit: agents ## unit and replay tests, with the race detector
 
 .PHONY: test-tools test-devserver test-lab test-e2e
 test-tools: agents ## tests of the compose file, the test tools and the stand-ins
-	cd test && go test -count=1 $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e|bench)(/|$$)')
+	cd test && go test -count=1 $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e)(/|$$)')
 
 test-devserver: ## tests of the embedded Temporal server, which kill it
 	cd deploy/devserver && go test $(TESTFLAGS) ./...
@@ -95,8 +95,8 @@ test-e2e: agents ## acpflow on the lab, worker and Temporal killed on the way, a
 	cd test && go test -count=1 -timeout 40m $(TESTFLAGS) ./e2e/...
 
 .PHONY: bench
-bench: deps agents ## compare uploads with scp, and measure the install's own overhead
-	@cd test && go run ./bench $(BENCHFLAGS)
+bench: deps agents ## compare with scp, ssh and Ansible, and measure an install's own overhead (as root)
+	@cd test && go run ./cmd/deps bench && go run ./bench $(BENCHFLAGS)
 
 .PHONY: lint determinism fmt tidy-check vulncheck
 lint: $(GOLANGCI) ## formatting, vet and golangci-lint (LINTED=. for the root module alone)

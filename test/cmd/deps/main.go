@@ -4,6 +4,7 @@
 //
 //	deps            everything
 //	deps packages   only the Debian packages that compiling and testing need
+//	deps bench      only the Debian packages that the measurements compare with
 package main
 
 import (
@@ -25,9 +26,12 @@ import (
 	"github.com/acpflow/acpflow/test/lab/binaries"
 )
 
+// debian is a package and how to see that it is there.
+type debian struct{ probe, pkg string }
+
 // needed maps a command, or a file that comes with it, to its Debian package.
 // The lab installs what it needs itself.
-var needed = []struct{ probe, pkg string }{
+var needed = []debian{
 	{"gcc", "gcc"}, // the race detector links with C
 	{"/usr/include/stdlib.h", "libc6-dev"},
 	{"git", "git"},
@@ -38,6 +42,14 @@ var needed = []struct{ probe, pkg string }{
 	{"sudo", "sudo"}, // the SSH client's tests need users with and without it
 	{"openssl", "openssl"},
 	{"rsync", "rsync"},
+}
+
+// compared is the same for what only the measurements need.
+var compared = []debian{
+	{"ip", "iproute2"},
+	{"xargs", "findutils"},
+	{"ansible-playbook", "ansible-core"},
+	{"/usr/lib/python3/dist-packages/ansible_mitogen", "ansible-mitogen"},
 }
 
 func main() {
@@ -52,7 +64,13 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	start := time.Now()
 	log := &lines{out: os.Stdout}
-	if err := installPackages(ctx, log); err != nil || strings.Join(args, " ") == "packages" {
+	switch strings.Join(args, " ") {
+	case "packages":
+		return installPackages(ctx, needed, log)
+	case "bench":
+		return installPackages(ctx, compared, log)
+	}
+	if err := installPackages(ctx, needed, log); err != nil {
 		return err
 	}
 	// The image is mostly downloads, the builds are mostly computing.
@@ -74,9 +92,9 @@ func run(ctx context.Context, args []string) error {
 
 // installPackages asks apt for the packages that are missing, and for nothing
 // when none is.
-func installPackages(ctx context.Context, log io.Writer) error {
+func installPackages(ctx context.Context, wanted []debian, log io.Writer) error {
 	var missing []string
-	for _, n := range needed {
+	for _, n := range wanted {
 		_, err := exec.LookPath(n.probe)
 		if strings.HasPrefix(n.probe, "/") {
 			_, err = os.Stat(n.probe)
