@@ -64,9 +64,12 @@ func TestCapacityJudgesTheNodes(t *testing.T) {
 	facts, doc := recorded(t, checks.NodeRecord{Node: "m1", Fault: "no route to host"}), siteFile(t, configSite)
 	got, code := capacityJSON(t, "--site", doc, "--facts", facts)
 	assert.Equal(t, exitFailed, code, "what can't be told is no pass")
+	require.NotEmpty(t, got.Findings)
 	for _, f := range got.Findings {
 		assert.True(t, aboutSize(f.Rule), f.Rule)
 	}
+	text, _, _ := runCommand(t, "capacity", "--site", doc, "--facts", facts)
+	assert.Contains(t, text, "no route to host")
 }
 
 func TestCapacityRefuses(t *testing.T) {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 
+	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/internal/factstore"
 	"github.com/acpflow/acpflow/workflows"
@@ -19,8 +22,9 @@ const preflightHelp = `Check the nodes of a cluster against the document, and sh
 It only reads: one collector per node, short-lived listeners for the network between the nodes and the load balancer.
 The report comes from the run's history; --save-facts keeps what was read, for acpflow checks judge.
 
---fix repairs what can be repaired, then checks again: init.sh of the package first, then own repairs, each with a
-backup. With --dry-run it stops after its plan and shows every change as a diff. --undo takes all repairs back.
+--fix repairs what can be repaired, then checks again in a run of its own: init.sh of the package first, then own
+repairs, each with a backup. With --dry-run it stops after its plan and shows every change as a diff; nothing is
+changed. --undo takes all repairs back.
 
 Exit codes: 0 fit for an install · 1 not fit · 2 bad input · 3 could not run, or not to its end
             and of a run that changes nodes also 4 to 7, as every runbook`
@@ -73,38 +77,32 @@ func (f *preflightFlags) check() error {
 		return failf(exitBadInput, "--save-facts needs --wait. Fix: acpflow facts writes them when the run has ended")
 	case f.out.file != "" && !f.start.wait:
 		return failf(exitBadInput, "--out needs --wait: there is no report before the run has ended")
-	case f.facts != "" && f.undo:
-		return failf(exitBadInput, "--save-facts does not go with --undo, which checks nothing")
+	case (f.undo || f.dryRun) && (f.facts != "" || f.out.file != ""):
+		return failf(exitBadInput, "--save-facts and --out don't go with --undo and --dry-run, which end without a verdict")
 	case f.facts != "":
 		return fail(exitBadInput, factstore.Check(f.facts))
 	}
 	return nil
 }
 
-// book is the runbook to start. A run that changes nothing has nothing to ask
-// a person about: it ends when a step can't be done.
-func (f *preflightFlags) book() (workflows.Runbook, error) {
-	verb := workflows.PreflightBook.Verb
-	switch {
-	case f.fix:
-		verb = "fix"
-	case f.undo:
-		verb = "undo-fix"
-	default:
-		f.start.request.OnFailure = workflows.OnFailureAbort
-	}
+func (f *preflightFlags) run(cmd *cobra.Command, c client.Client) error {
 	f.start.request.SkipProbes, f.start.request.DryRun = f.noProbe, f.dryRun
-	book, ok := workflows.BookNamed(verb)
-	if !ok {
-		return book, failf(exitCouldNot, "this acpflow has no runbook %q", verb)
+	switch {
+	case f.undo:
+		return f.change(cmd, c, "undo-fix")
+	case f.fix:
+		if err := f.change(cmd, c, "fix"); err != nil || f.dryRun || !f.start.wait {
+			return err
+		}
 	}
-	return book, nil
+	return f.read(cmd, c)
 }
 
-func (f *preflightFlags) run(cmd *cobra.Command, c client.Client) error {
-	book, err := f.book()
-	if err != nil {
-		return err
+// change does a runbook that changes nodes; nil means that it did its work.
+func (f *preflightFlags) change(cmd *cobra.Command, c client.Client, verb string) error {
+	book, ok := workflows.BookNamed(verb)
+	if !ok {
+		return failf(exitCouldNot, "this acpflow has no runbook %q", verb)
 	}
 	run, err := f.start.begin(cmd, c, book)
 	if err != nil {
@@ -113,15 +111,27 @@ func (f *preflightFlags) run(cmd *cobra.Command, c client.Client) error {
 	if !f.start.wait {
 		return started(cmd, run, f.out.format == "json")
 	}
-	err = follow(cmd, c, run.GetID(), followOptions{aside: true, limit: f.start.limit, stopAtGate: true})
-	if f.undo {
+	err = unlessNotFit(follow(cmd, c, run.GetID(), followOptions{aside: true, limit: f.start.limit, stopAtGate: true}))
+	if err == nil && f.dryRun {
+		return f.showPlan(cmd, c, run)
+	}
+	return err
+}
+
+// read checks the nodes. A run that changes nothing has nothing to ask a person
+// about: it ends when a step can't be done.
+func (f *preflightFlags) read(cmd *cobra.Command, c client.Client) error {
+	f.start.request.OnFailure = workflows.OnFailureAbort
+	run, err := f.start.begin(cmd, c, workflows.PreflightBook)
+	if err != nil {
 		return err
 	}
-	switch code := exitCode(err); {
-	case f.fix && code > exitFailed, code == exitWaitEnded, code == exitBadInput:
+	if !f.start.wait {
+		return started(cmd, run, f.out.format == "json")
+	}
+	err = follow(cmd, c, run.GetID(), followOptions{aside: true, limit: f.start.limit, stopAtGate: true})
+	if code := exitCode(err); code == exitWaitEnded || code == exitBadInput {
 		return err
-	case f.fix && f.dryRun:
-		return f.showPlan(cmd, c, run)
 	}
 	return f.result(cmd, c, run, err)
 }
@@ -182,11 +192,34 @@ func (f *preflightFlags) showPlan(cmd *cobra.Command, c client.Client, run clien
 func printSteps(w io.Writer, steps []workflows.StepProgress) {
 	for _, s := range steps {
 		printf(w, "%-9s %s  %s%s\n", s.State, s.ID, s.Title, outcomeOf(s))
-		if s.Evidence == nil {
-			continue
+		if s.Evidence != nil {
+			printEvidence(w, s.Evidence)
 		}
-		for line := range strings.Lines(printable(s.Evidence.Tail)) {
-			printf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// printEvidence shows the diffs of a plan, one fact each, or else the tail; and
+// what no repair mends.
+func printEvidence(w io.Writer, e *activities.Evidence) {
+	diffs := 0
+	for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
+		if text := e.Facts[name]; strings.Contains(text, "\n") {
+			diffs++
+			title, diff, _ := strings.Cut(text, "\n")
+			printf(w, "\n  %s: %s\n", printable(name), printable(title))
+			printIndented(w, diff)
 		}
+	}
+	if diffs == 0 {
+		printIndented(w, e.Tail)
+	}
+	for _, f := range e.Findings {
+		printf(w, "  left to a person: %s %s on %s: %s. Fix: %s\n", f.Rule, f.Outcome, orEvery(f.Node), printable(f.Seen+f.Reason), printable(f.Fix))
+	}
+}
+
+func printIndented(w io.Writer, text string) {
+	for line := range strings.Lines(strings.ReplaceAll(text, "\t", "        ")) {
+		printf(w, "    %s\n", printable(strings.TrimSuffix(line, "\n")))
 	}
 }

@@ -2,15 +2,22 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"path/filepath"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/mocks"
 
 	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/internal/factstore"
 	"github.com/acpflow/acpflow/workflows"
 )
@@ -23,6 +30,7 @@ func TestPreflightRefusesFlagsThatDontGoTogether(t *testing.T) {
 		"facts without waiting": {"--site", "moscow", "--wait=false", "--save-facts", filepath.Join(t.TempDir(), "facts")},
 		"report without it":     {"--site", "moscow", "--wait=false", "--out", filepath.Join(t.TempDir(), "x.html")},
 		"facts of an undo":      {"--site", "moscow", "--undo", "--save-facts", filepath.Join(t.TempDir(), "facts")},
+		"report of a dry run":   {"--site", "moscow", "--fix", "--dry-run", "--out", filepath.Join(t.TempDir(), "x.html")},
 		"facts over others":     {"--site", "moscow", "--save-facts", "/etc"},
 		"unknown form":          {"--site", "moscow", "-o", "pdf"},
 	} {
@@ -32,13 +40,53 @@ func TestPreflightRefusesFlagsThatDontGoTogether(t *testing.T) {
 	}
 }
 
-func TestPreflightStartsTheRunbook(t *testing.T) {
-	f := preflightFlags{noProbe: true}
-	book, err := f.book()
-	require.NoError(t, err)
-	assert.Equal(t, workflows.PreflightName, book.Name)
-	assert.False(t, book.Changes)
-	assert.Equal(t, workflows.Request{SkipProbes: true, OnFailure: workflows.OnFailureAbort}, f.start.request)
+// withRun answers a start as a run that has ended so at once.
+func withRun(t *testing.T, c *mocks.Client, book string, r workflows.Request, ended workflows.Progress, err error) {
+	t.Helper()
+	run := mocks.NewWorkflowRun(t)
+	run.On("GetID").Return("preflight/moscow/west")
+	run.On("GetRunID").Return("run").Maybe()
+	get := run.On("Get", mock.Anything, mock.Anything).Return(err).Maybe()
+	get.RunFn = func(args mock.Arguments) { *args.Get(1).(*workflows.Progress) = ended }
+	c.On("DescribeTaskQueue", mock.Anything, mock.Anything, mock.Anything).Return(nil, errors.New("not asked here"))
+	c.On("ExecuteWorkflow", mock.Anything, mock.Anything, book, r).Return(run, nil).Once()
+	c.On("DescribeWorkflowExecution", mock.Anything, "preflight/moscow/west", "").Return(&workflowservice.DescribeWorkflowExecutionResponse{
+		WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}}, nil).Maybe()
+	c.On("QueryWorkflow", mock.Anything, "preflight/moscow/west", "", workflows.StatusQuery).Return(nil, errors.New("no worker")).Maybe()
+	c.On("GetWorkflow", mock.Anything, "preflight/moscow/west", "").Return(run).Maybe()
+}
+
+func shell(t *testing.T) (cmd *cobra.Command, out *bytes.Buffer) {
+	t.Helper()
+	out = &bytes.Buffer{}
+	cmd = &cobra.Command{}
+	cmd.SetContext(t.Context())
+	cmd.SetOut(out)
+	cmd.SetErr(io.Discard)
+	return cmd, out
+}
+
+func TestPreflightRunsAndShows(t *testing.T) {
+	f := preflightFlags{noProbe: true, start: startFlags{wait: true, request: workflows.Request{Site: "moscow", Cluster: "west", RequestedBy: "me"}}}
+	require.NoError(t, f.check())
+	c := withPast(t, preflightPast(t))
+	request := f.start.request
+	request.SkipProbes, request.OnFailure = true, workflows.OnFailureAbort
+	withRun(t, c, workflows.PreflightName, request, workflows.Progress{Outcome: workflows.ChecksFailed, Checks: &workflows.Verdict{Nodes: checks.Tally{Fail: 1}}}, nil)
+	cmd, out := shell(t)
+	err := f.run(cmd, c)
+	assert.Equal(t, exitFailed, exitCode(err), err)
+	assert.Contains(t, out.String(), "Preflight of cluster west, site moscow")
+}
+
+func TestPreflightThatOnlyStarts(t *testing.T) {
+	f := preflightFlags{start: startFlags{request: workflows.Request{Site: "moscow", RequestedBy: "me"}}}
+	require.NoError(t, f.check())
+	c := mocks.NewClient(t)
+	withRun(t, c, workflows.PreflightName, workflows.Request{Site: "moscow", RequestedBy: "me", OnFailure: workflows.OnFailureAbort}, workflows.Progress{}, nil)
+	cmd, out := shell(t)
+	require.NoError(t, f.run(cmd, c))
+	assert.Contains(t, out.String(), "acpflow watch preflight/moscow/west")
 }
 
 // shownAs runs result on a preflight that ended so.
@@ -91,11 +139,24 @@ func TestPreflightThatBrokeOff(t *testing.T) {
 func TestDryRunShowsEveryChange(t *testing.T) {
 	var out bytes.Buffer
 	printSteps(&out, []workflows.StepProgress{
-		{StepInfo: workflows.StepInfo{ID: "fix.02-plan", Title: "Plan"}, State: workflows.Done,
-			Evidence: &activities.Evidence{Summary: "2 changes", Tail: "--- /etc/fstab\n-/dev/sda2\x1b[2J none swap\n"}},
+		{StepInfo: workflows.StepInfo{ID: "fix.01-plan", Title: "Plan"}, State: workflows.Done, Evidence: &activities.Evidence{
+			Summary: "1 fix", Tail: "cp-1: swap off",
+			Facts:    map[string]string{"cp-1 swap": "swap off (CHK-07)\n--- /etc/fstab\n-/dev/sda2\x1b[2J\tnone swap\n", "digest": "ab"},
+			Findings: []checks.Finding{{Rule: "CHK-11", Outcome: checks.Fail, Node: "cp-1", Seen: "CP_1", Fix: "rename it"}},
+		}},
+		{StepInfo: workflows.StepInfo{ID: "fix.02-init", Title: "Run init.sh"}, State: workflows.Done, Evidence: &activities.Evidence{Tail: "ok\n"}},
 		{StepInfo: workflows.StepInfo{ID: "fix.04-apply", Title: "Apply"}, State: workflows.WouldRun},
 	})
-	assert.Equal(t, "done      fix.02-plan  Plan: 2 changes\n    --- /etc/fstab\n    -/dev/sda2[2J none swap\nwould-run fix.04-apply  Apply\n", out.String())
+	assert.Equal(t, `done      fix.01-plan  Plan: 1 fix
+
+  cp-1 swap: swap off (CHK-07)
+    --- /etc/fstab
+    -/dev/sda2[2J        none swap
+  left to a person: CHK-11 fail on cp-1: CP_1. Fix: rename it
+done      fix.02-init  Run init.sh: 
+    ok
+would-run fix.04-apply  Apply
+`, out.String())
 }
 
 func TestTheWorkersVerdictCounts(t *testing.T) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,22 +9,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/acpflow/acpflow/checks"
-	"github.com/acpflow/acpflow/site"
 )
 
 // clean makes every text of a report printable, and an outcome that nobody
 // knows an error: no form of the report may show it as good.
 func clean(r checks.Report) checks.Report {
-	for _, s := range []*string{&r.Site, &r.Cluster, &r.Profile} {
-		*s = line(*s)
-	}
-	r.Findings = slices.Clone(r.Findings)
-	for i := range r.Findings {
+	scrub(reflect.ValueOf(&r).Elem(), line)
+	for i := range r.Findings { // scrub has copied them
 		f := &r.Findings[i]
-		for _, s := range []*string{&f.Rule, &f.Title, &f.Node, &f.Seen, &f.Want, &f.Reason, &f.Source} {
-			*s = line(*s)
-		}
-		f.Fix = text(f.Fix)
 		if !slices.Contains(worst, f.Outcome) {
 			f.Reason = strings.TrimSpace("unknown outcome " + strconv.QuoteToASCII(string(f.Outcome)) + " " + f.Reason)
 			f.Outcome = checks.Error
@@ -31,20 +24,42 @@ func clean(r checks.Report) checks.Report {
 	}
 	r.Tally = checks.Count(r.Findings)
 	r.Blocking = r.Blocking || r.Tally.Blocking()
-	r.Notes = slices.Clone(r.Notes)
-	for i := range r.Notes {
-		r.Notes[i] = checks.Conflict{Rule: line(r.Notes[i].Rule), Text: text(r.Notes[i].Text)}
-	}
-	waivers := make([]site.Waiver, len(r.Waivers))
-	for i, w := range r.Waivers {
-		var nodes []string
-		for _, n := range w.Nodes {
-			nodes = append(nodes, line(n))
-		}
-		waivers[i] = site.Waiver{Rule: line(w.Rule), Nodes: nodes, Reason: line(w.Reason), Author: line(w.Author), Expires: line(w.Expires)}
-	}
-	r.Waivers = waivers
 	return r
+}
+
+// manyLines are the fields that may have several lines, as a fix with two commands.
+var manyLines = []string{"Fix", "Text"}
+
+// scrub cleans every text below v, in copies of its lists: also those of fields
+// that come later.
+func scrub(v reflect.Value, how func(string) string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(how(v.String()))
+	case reflect.Slice:
+		if v.Len() == 0 {
+			return
+		}
+		list := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(list, v)
+		v.Set(list)
+		for i := range v.Len() {
+			scrub(v.Index(i), how)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			switch {
+			case !field.IsExported(): // of time.Time
+			case slices.Contains(manyLines, field.Name):
+				scrub(v.Field(i), text)
+			default:
+				scrub(v.Field(i), line)
+			}
+		}
+	case reflect.Pointer, reflect.Map, reflect.Interface:
+		panic("report: teach scrub about " + v.Type().String())
+	}
 }
 
 // line is s on one line, with everything that does not print written out:

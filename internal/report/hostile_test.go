@@ -2,6 +2,8 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,32 @@ func told(s string) checks.Report {
 	r.Notes = []checks.Conflict{{Rule: s, Text: s}}
 	r.Waivers = []site.Waiver{{Rule: s, Nodes: []string{s}, Reason: s, Author: s, Expires: s}}
 	return r
+}
+
+// fill puts a text everywhere, also into fields that come later.
+func fill(v reflect.Value, s string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), s)
+		fill(v.Index(1), s)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), s)
+			}
+		}
+	}
+}
+
+func TestNoTextIsForgotten(t *testing.T) {
+	var r checks.Report
+	fill(reflect.ValueOf(&r).Elem(), "\x1b[2J")
+	before := fmt.Sprintf("%q", r.Waivers[0].Nodes)
+	assert.NotContains(t, fmt.Sprint(clean(r)), "\x1b")
+	assert.Equal(t, before, fmt.Sprintf("%q", r.Waivers[0].Nodes), "the caller's report stays as it is")
 }
 
 func TestHostileTextBreaksNoForm(t *testing.T) {
