@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,6 +118,15 @@ func explain(ctx context.Context, c client.Client, id string, err error) error {
 
 // completeRuns offers the ids of open runbooks to the shell.
 func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return completeRunsBy(cmd, args, `ExecutionStatus = "Running"`)
+}
+
+// completeAnyRun offers the ids of the latest runbooks, ended ones too.
+func completeAnyRun(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return completeRunsBy(cmd, args, "")
+}
+
+func completeRunsBy(cmd *cobra.Command, args []string, filter string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -125,13 +135,15 @@ func completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.
 		return nil, cobra.ShellCompDirectiveError
 	}
 	defer c.Close()
-	runs, err := listRuns(cmd.Context(), c, `ExecutionStatus = "Running"`, 50)
+	runs, err := listRuns(cmd.Context(), c, filter, 50)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	ids := make([]string, len(runs))
-	for i, r := range runs {
-		ids[i] = r.ID
+	var ids []string
+	for _, r := range runs {
+		if !slices.Contains(ids, r.ID) {
+			ids = append(ids, r.ID)
+		}
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }

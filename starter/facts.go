@@ -16,7 +16,7 @@ func newFactsCmd() *cobra.Command {
 	var dir, runID string
 	cmd := &cobra.Command{
 		Use: "facts RUN --out DIR", Short: "Write what a run read of its nodes into a folder", Long: factsHelp,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: completeRuns,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: completeAnyRun,
 		Example: "  acpflow facts preflight/moscow/west --out facts",
 		RunE: withTemporal(func(cmd *cobra.Command, args []string, c client.Client) error {
 			if err := factstore.Check(dir); err != nil {

@@ -184,6 +184,10 @@ func (t *table) paint(color, s string) string {
 // hanging writes text after a head; further lines stand under its beginning.
 func (t *table) hanging(head, text string) {
 	indent := ansi.StringWidth(head)
+	if t.o.Width > 0 && indent > max(t.o.Width/2, minText) { // a head that leaves no room beside it
+		t.b.WriteString(strings.TrimRight(head, " ") + "\n")
+		head, indent = "    ", 4
+	}
 	for i, l := range t.wrap(text, indent) {
 		if i > 0 {
 			head = strings.Repeat(" ", indent)
