@@ -74,6 +74,10 @@ func PlanCapacity(in CapacityInput) (CapacityPlan, error) {
 	case in.WorkloadClusters > 0 && in.Scenario != site.MultiCluster:
 		return CapacityPlan{}, fmt.Errorf("the scenario %s has no workload clusters: choose %s", in.Scenario, site.MultiCluster)
 	}
+	return e.plan(in)
+}
+
+func (e edition) plan(in CapacityInput) (CapacityPlan, error) {
 	out := CapacityPlan{CapacityInput: in, Production: in.Scenario != site.SingleNode}
 	switch in.Scenario {
 	case site.SingleNode:

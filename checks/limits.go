@@ -88,7 +88,6 @@ type disk struct {
 	path           string
 	role           site.Role // empty = every node
 	least, advised int       // GB
-	etcd           bool      // must be fast
 }
 
 var (
@@ -108,7 +107,7 @@ var (
 		},
 	}
 	disks20 = []disk{
-		{path: "/var/lib/etcd", role: site.ControlPlane, least: 10, advised: 20, etcd: true},
+		{path: "/var/lib/etcd", role: site.ControlPlane, least: 10, advised: 20},
 		{path: "/var/lib/containerd", least: 100, advised: 150},
 		{path: "/cpaas", role: site.ControlPlane, least: 100, advised: 200},
 		{path: "/cpaas", role: site.Worker, least: 40, advised: 200},

@@ -24,8 +24,10 @@ func (m measured) String() string {
 	return fmt.Sprintf("%d cores, %.1f GB", m.cores, m.bytes/gigabyte)
 }
 
-func (m measured) reaches(s Size) bool {
-	return m.cores >= s.Cores && m.bytes >= float64(s.Memory)*gigabyte
+func (m measured) reaches(s Size) bool { return m.reachesPercent(s, 100) }
+
+func (m measured) reachesPercent(s Size, percent int) bool {
+	return m.cores*100 >= s.Cores*percent && m.bytes*100 >= float64(s.Memory*percent)*gigabyte
 }
 
 func (s subject) size() (measured, error) {

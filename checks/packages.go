@@ -6,7 +6,6 @@ import "slices"
 // document). Names stand as the document writes them; it looks for them as
 // parts of names, which also finds python3-docker (RM-05).
 type packages struct {
-	rule  string   // the list's own id
 	named []string // by the document
 	added []string // missing there, and in conflict all the same (RM-05)
 	snaps []string // Ubuntu (RM-03)
@@ -38,7 +37,6 @@ var (
 	}
 	packageLists = map[string]packages{
 		familyRedhat: {
-			rule: "RM-01",
 			named: []string{
 				"docker", "docker-client", "docker-common", "docker-latest", "podman-docker", "podman", "runc",
 				"containernetworking-plugins", "apptainer", "kubernetes", "kubernetes-master", "kubernetes-node", "kubernetes-client",
@@ -46,7 +44,6 @@ var (
 			added: slices.Concat([]string{"containerd"}, addedEverywhere),
 		},
 		familyUbuntu: {
-			rule: "RM-02",
 			named: []string{
 				"docker.io", "podman-docker", "containerd", "rootlesskit", "rkt", "containernetworking-plugins", "kubernetes",
 			},
@@ -57,13 +54,12 @@ var (
 			},
 		},
 		familyKylin: {
-			rule: "RM-04",
 			named: []string{
 				"docker", "docker-client", "docker-common", "docker-engine", "docker-proxy", "docker-runc", "podman-docker", "podman",
 				"containernetworking-plugins", "apptainer", "containerd", "kubernetes", "kubernetes-master", "kubernetes-node",
 				"kubernetes-client", "kubernetes-kubeadm",
 			},
-			added: slices.Concat([]string{"runc"}, addedEverywhere),
+			added: slices.DeleteFunc(slices.Concat([]string{"runc"}, addedEverywhere), func(n string) bool { return n == "docker-engine" }), // named
 		},
 	}
 )

@@ -125,7 +125,7 @@ func diskCases(name string, input func(*Input), least, better []int, good Outcom
 		}
 		say := ""
 		if good == Warn {
-			say = "not provable"
+			say = "=the write speed of the etcd disk is not measured on a live system"
 		}
 		out = append(out,
 			ruleCase{name + path + " as advised", plan(i, better[i]), input, good, say},
@@ -319,5 +319,7 @@ var acrossCases = []betweenCase{
 	{"CHK-28", "11 s", func(in *TogetherInput) { on("w-1", clockOf(10.9, 0))(in.Nodes) }, Fail, "10.8 s"},
 	{"CHK-28", "10 s by 4.1", plans(multi, 0, 0, edition4(acp41), func(in *TogetherInput) { on("w-1", clockOf(9.9, 0))(in.Nodes) }), Pass, ""},
 	{"CHK-28", "11 s by 4.1", plans(multi, 0, 0, edition4(acp41), func(in *TogetherInput) { on("w-1", clockOf(10.9, 0))(in.Nodes) }), Fail, ""},
+	{"NET-08", "a little too far", both(between("w-1", "cp-1", trip(2.01))), Fail, ""},
+	{"NET-08", "a little too far by 4.2", both(edition0(acp42), between("w-1", "cp-1", trip(10.05))), Fail, ""},
 	{"CHK-28", "no time", func(in *TogetherInput) { in.Nodes["w-1"] = Shared{UTCOffset: "+0300"} }, Error, "w-1"},
 }

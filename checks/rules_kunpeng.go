@@ -41,9 +41,9 @@ func judgeARMSize(s subject) verdict {
 	switch {
 	case !have.reaches(least):
 		return skipped("below the minimum for x86 already")
-	case !have.reaches(least.percent(factor.least)):
+	case !have.reachesPercent(least, factor.least):
 		v = fail(have.String())
-	case !have.reaches(least.percent(factor.advised)):
+	case !have.reachesPercent(least, factor.advised):
 		v = warn(have.String())
 	}
 	v.want = fmt.Sprintf("%s; advised %s", least.percent(factor.least), least.percent(factor.advised))

@@ -162,7 +162,7 @@ func (r portRange) String() string {
 
 var (
 	portsEvery        = []portRange{{10249, 10256}}
-	portsControlPlane = slices.Concat([]portRange{{2379, 2379}, {2380, 2380}, {6443, 6443}}, portsEvery)
+	portsControlPlane = slices.Concat([]portRange{{2379, 2380}, {6443, 6443}}, portsEvery)
 	portsInstaller    = slices.Concat([]portRange{{8080, 8080}, {12080, 12080}, {12443, 12443}, {16443, 16443}}, portsControlPlane)
 )
 

@@ -92,10 +92,17 @@ var _ = cases("CHK-17", func() []ruleCase {
 		{"no port", listeners("*:http"), nil, Error, "*:http"},
 		{"no ss", said{"listeners": "!127"}, nil, Error, "not installed"},
 	}
-	for _, p := range []int{2379, 2380, 6443, 8080, 12080, 12443, 16443, 10250} {
+	free := []string{}
+	for _, p := range []int{2378, 2381, 6442, 6444, 8079, 8081, 12079, 12081, 12442, 12444, 16442, 16444, 10248, 10257} {
+		free = append(free, fmt.Sprintf("*:%d", p))
+	}
+	for _, n := range []string{"cp-1", "cp-2", "w-1"} {
+		cases = append(cases, ruleCase{n + " neighbours", listeners(free...), onNode(n), Pass, ""})
+	}
+	for _, p := range []int{2379, 2380, 6443, 8080, 12080, 12443, 16443, 10249, 10250, 10256} {
 		cases = append(cases, ruleCase{fmt.Sprint(p), listeners(fmt.Sprintf("*:%d", p)), nil, Fail, fmt.Sprint(p)})
 	}
-	for _, p := range []int{2379, 2380, 6443, 10250} {
+	for _, p := range []int{2379, 2380, 6443, 10249, 10250, 10256} {
 		cases = append(cases, ruleCase{fmt.Sprintf("cp-2 %d", p), listeners(fmt.Sprintf("*:%d", p)), onNode("cp-2"), Fail, fmt.Sprint(p)})
 	}
 	return cases
@@ -106,6 +113,13 @@ var _ = cases("CHK-18", []ruleCase{
 	{"Kube-OVN", listeners("*:6641"), nil, Fail, "6641"},
 	{"Kube-OVN's second", listeners("*:6642"), nil, Fail, "6642"},
 	{"Calico", listeners("*:179"), cni(site.Calico), Fail, "179"},
+	{"Kube-OVN's neighbours", listeners("*:6640", "*:6643"), nil, Pass, ""},
+	{"Calico's neighbours", listeners("*:178", "*:180"), cni(site.Calico), Pass, ""},
+	{"Kube-OVN by 4.2", listeners("*:6641"), profile(acp42), Fail, "6641"},
+	{"Kube-OVN's second by 4.2", listeners("*:6642"), profile(acp42), Fail, "6642"},
+	{"Kube-OVN's neighbours by 4.2", listeners("*:6640", "*:6643"), profile(acp42), Pass, ""},
+	{"Calico by 4.2", listeners("*:179"), all(profile(acp42), cni(site.Calico)), Fail, "179"},
+	{"Calico's neighbours by 4.2", listeners("*:178", "*:180"), all(profile(acp42), cni(site.Calico)), Pass, ""},
 	{"another plugin", listeners("*:179"), cni("none"), Skipped, "none"},
 	{"unknown", said{"listeners": "!1"}, nil, Error, "listeners"},
 })

@@ -116,14 +116,20 @@ func JudgeTogether(in TogetherInput) []Finding {
 		if err != nil {
 			v = unknown(err)
 		} else {
-			v = r.across(f)
-		}
-		if len(missing) > 0 && r.Subject == AllNodes && v.outcome != Fail && v.outcome != Skipped {
-			v = unknown(errors.New("no facts of " + several(missing)))
+			v = f.apply(r, missing)
 		}
 		out = append(out, accept(in.Site, r, "", v, in.Now))
 	}
 	return out
+}
+
+// apply judges one rule; nothing about all nodes passes without the missing ones.
+func (f fleet) apply(r Rule, missing []string) verdict {
+	v := r.across(f)
+	if len(missing) > 0 && r.Subject == AllNodes && v.outcome != Fail && v.outcome != Skipped {
+		return unknown(errors.New("no facts of " + several(missing)))
+	}
+	return v
 }
 
 // fleet gathers what is known; missing are the nodes that gave nothing.
