@@ -55,26 +55,27 @@ type play struct {
 	Tasks  []task `yaml:"tasks"`
 }
 
-// factCalls are the collector's lines that read one fact each: name, command.
-var factCalls = regexp.MustCompile(`(?m)^\s*fact ([a-z0-9-]+) (.+)$`)
+// factCalls are the collector's lines that read one fact each: how, name, command.
+var factCalls = regexp.MustCompile(`(?m)^\t(fact|own|file|first_of|keep) ([a-z0-9-]+) ((?:.*\\\n)*.*)$`)
 
-// tasksOf makes a task of every fact that the collector reads; there are more
-// checks than facts, and a person would not read anything twice. Files are
-// slurped, everything else is a shell task with the collector's functions at
-// hand. The clock is left out: it has no meaning over minutes.
+// tasksOf makes a task of every fact that the collector reads, which is about
+// one for each check, and nothing is read twice. Files are slurped, everything
+// else is a shell task with the collector's functions at hand. The clock is left
+// out: it has no meaning over minutes. Ansible only reads; acpflow judges, too.
 func tasksOf(collector string) []task {
-	functions, _, _ := strings.Cut(collector, "\ncollect() {")
+	functions, body, _ := strings.Cut(collector, "\ncollect_system() {")
 	var out []task
-	for _, call := range factCalls.FindAllStringSubmatch(collector, -1) {
-		name, command := call[1], call[2]
-		if strings.HasPrefix(name, "time-") {
+	for _, call := range factCalls.FindAllStringSubmatch(body, -1) {
+		how, name, command := call[1], call[2], call[3]
+		if strings.HasPrefix(name, "time-start") || strings.HasPrefix(name, "time-end") {
 			continue
 		}
 		t := task{Name: name}
-		if path, ok := strings.CutPrefix(command, "show "); ok && !strings.ContainsAny(path, ` "$'`) {
-			t.Slurp = yaml.MapSlice{{Key: "src", Value: path}}
+		if how == "file" {
+			t.Slurp = yaml.MapSlice{{Key: "src", Value: command}}
 		} else {
-			t.Shell = &shellTask{Cmd: raw(functions + "\n" + command), Executable: "/bin/bash"}
+			script := functions + "\nmachine=$(uname -m) kernel=$(uname -r)\n" + call[0] + "\nprintf %s \"$all\"\n"
+			t.Shell = &shellTask{Cmd: raw(script), Executable: "/bin/bash"}
 		}
 		out = append(out, t)
 	}

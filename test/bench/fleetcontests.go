@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/acpflow/acpflow/checks"
 )
 
 // Entrants of the comparison on real sshd endpoints.
@@ -27,7 +29,7 @@ func (f *fleet) contests() []contest {
 func (f *fleet) machines() contest {
 	p, site := f.playbooks(), realSite(f.nodes)
 	return contest{
-		name: fmt.Sprintf("check %d machines, %d facts each", f.nodes, f.facts), runs: f.runs, slowRuns: f.ansibleRuns,
+		name: fmt.Sprintf("check %d machines: %d facts each, judged by %d rules; %d Ansible tasks", f.nodes, f.facts, rulesOfNodes(), len(tasksOf(checks.Collector()))), runs: f.runs, slowRuns: f.ansibleRuns,
 		entrants: []entrant{
 			{name: ours, run: func(ctx context.Context) (sample, error) { return f.cold(ctx, site, f.sshd) }},
 			{name: oursKept, run: func(ctx context.Context) (sample, error) { return f.kept(ctx, site, f.sshd) }},
@@ -49,6 +51,17 @@ func (f *fleet) machines() contest {
 			}},
 		},
 	}
+}
+
+// rulesOfNodes is how many rules are judged from one node's facts.
+func rulesOfNodes() int {
+	n := 0
+	for _, r := range checks.Rules() {
+		if r.Subject == checks.OneNode && r.Judged() {
+			n++
+		}
+	}
+	return n
 }
 
 // again is P5 with the engine. The machines answer with recorded facts, because

@@ -32,7 +32,7 @@ type recorded struct {
 }
 
 // serveRecorded uses the host key and the client key of dir.
-func serveRecorded(dir string, facts []byte) (*recorded, error) {
+func serveRecorded(dir string, facts []byte, address string) (*recorded, error) {
 	pem, err := os.ReadFile(filepath.Join(dir, "host_ed25519"))
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func serveRecorded(dir string, facts []byte) (*recorded, error) {
 		return nil, nil
 	}}
 	r.config.AddHostKey(key)
-	if r.listener, err = net.Listen("tcp4", fmt.Sprint("0.0.0.0:", recordedPort)); err != nil {
+	if r.listener, err = net.Listen("tcp4", address); err != nil {
 		return nil, err
 	}
 	go r.accept()
@@ -158,21 +158,40 @@ func (r *recorded) answer(channel ssh.Channel, at net.Addr) error {
 	return errors.Join(err, err2, err3)
 }
 
-var ownFacts = regexp.MustCompile(`(?m)^fact (hostname|machine-id|time-start|time-end) 0 .*$`)
-
 // factsOf are the recorded facts with what differs from machine to machine.
 func (r *recorded) factsOf(at net.Addr, now time.Time) []byte {
-	host, _, _ := net.SplitHostPort(at.String())
-	return ownFacts.ReplaceAllFunc(r.facts, func(line []byte) []byte {
-		name, value := bytes.Fields(line)[1], ""
-		switch string(name) {
+	host, _, _ := net.SplitHostPort(at.String()) // its own address
+	return rewrite(r.facts, func(name, value string) string {
+		switch name {
 		case "hostname":
-			value = "host-" + strings.ReplaceAll(host, ".", "-")
+			return "host-" + strings.ReplaceAll(host, ".", "-") + "\n"
 		case "machine-id":
-			value = fmt.Sprintf("%032x", host)
-		default:
-			value = fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond())
+			return fmt.Sprintf("%032x\n", host)
+		case "time-start", "time-end":
+			return fmt.Sprintf("%d.%09d\n", now.Unix(), now.Nanosecond())
 		}
-		return fmt.Appendf(nil, "fact %s 0 %s", name, base64.StdEncoding.EncodeToString([]byte(value+"\n")))
+		return value
+	})
+}
+
+var factsLine = regexp.MustCompile(`(?m)^facts (.*)$`)
+
+// rewrite changes values in a collector's output, fact by fact.
+func rewrite(output []byte, change func(name, value string) string) []byte {
+	return factsLine.ReplaceAllFunc(output, func(line []byte) []byte {
+		rest, _ := base64.StdEncoding.DecodeString(string(line[len("facts "):])) // checked at the start, as the framing
+		var out []byte
+		for len(rest) > 0 {
+			head, tail, _ := strings.Cut(string(rest), "\n")
+			var name string
+			var status, length int
+			if n, _ := fmt.Sscanf(head, "%s %d %d", &name, &status, &length); n < 3 || length >= len(tail) {
+				return nil // not what the collector writes: no side takes it for facts
+			}
+			value := change(name, tail[:length])
+			out = fmt.Appendf(out, "%s %d %d\n%s\n", name, status, len(value), value)
+			rest = []byte(tail[length+1:])
+		}
+		return []byte("facts " + base64.StdEncoding.EncodeToString(out))
 	})
 }
