@@ -130,10 +130,19 @@ type part struct{ name, text string }
 // parts are what a finding has to say beside its title.
 func parts(f checks.Finding) []part {
 	var out []part
-	for _, p := range []part{{"seen", f.Seen}, {"reason", f.Reason}, {"wanted", f.Want}, {"fix", f.Fix}, {"source", f.Source}} {
+	for _, p := range []part{{"seen", f.Seen}, {"nodes", few(f.Nodes)}, {"reason", f.Reason}, {"wanted", f.Want}, {"fix", f.Fix}, {"source", f.Source}} {
 		if p.text != "" {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// few names the first of many nodes; the JSON has them all.
+func few(nodes []string) string {
+	const most = 10
+	if len(nodes) <= most {
+		return strings.Join(nodes, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(nodes[:most], ", "), len(nodes)-most)
 }

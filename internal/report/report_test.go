@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,12 @@ func TestTheWorstComesFirst(t *testing.T) {
 		outcomes = append(outcomes, f.Outcome)
 	}
 	assert.Equal(t, []checks.Outcome{checks.Fail, checks.Error, checks.Warn, checks.Waived, checks.Pass}, outcomes)
+}
+
+func TestManyNodesAreNamedInPart(t *testing.T) {
+	assert.Equal(t, "", few(nil))
+	assert.Equal(t, "a, b", few([]string{"a", "b"}))
+	assert.Equal(t, "a, a, a, a, a, a, a, a, a, a and 490 more", few(slices.Repeat([]string{"a"}, 500)))
 }
 
 func TestAContradictionIsToldOnce(t *testing.T) {

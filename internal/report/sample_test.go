@@ -53,7 +53,7 @@ func sample() checks.Report {
 			Reason: "w-1 (192.0.2.21:22): no route to host", Want: "what " + id + " wants", Fix: "find out on the node why this can't be told, then check again"})
 	}
 	r.Findings = append(r.Findings,
-		checks.Finding{Rule: "CHK-27", Title: "Host names are unique", Outcome: checks.Fail, Seen: "cp-1 and cp-2 both say node", Want: "another name for each", Fix: "hostnamectl set-hostname NAME"},
+		checks.Finding{Rule: "CHK-27", Title: "Host names are unique", Nodes: []string{"cp-1", "cp-2"}, Outcome: checks.Fail, Seen: "both say node", Want: "another name for each", Fix: "hostnamectl set-hostname NAME"},
 		checks.Finding{Rule: "LB-06", Title: "The load balancer checks its ports", Outcome: checks.Skipped, Reason: "the load balancer was not probed in this run"})
 	return r
 }
