@@ -240,7 +240,7 @@ func judgeRate(f fleet) verdict {
 		}
 	}
 	for _, n := range f.cluster.Nodes {
-		if m.Sampled && !(sends[n.Name] && receives[n.Name]) {
+		if m.Sampled && (!sends[n.Name] || !receives[n.Name]) {
 			missing = append(missing, clip(n.Name))
 		}
 	}

@@ -74,15 +74,35 @@ func errOr(err, other error) error {
 	return other
 }
 
+// Bounds of what an agent says in one line, in bytes.
+const (
+	maxHello  = 1 << 10
+	maxAnswer = 16 << 20
+)
+
+// readLine returns a line of bounded length, io.EOF at the end.
+func readLine(r *bufio.Reader, limit int) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		if line = append(line, part...); len(line) > limit {
+			return nil, bufio.ErrTooLong
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
 // listen hands the agent's answers to those who wait for them.
 func (a *Agent) listen(out io.Reader, hello chan<- error) error {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(make([]byte, 0, 64<<10), 16<<20)
-	if !lines.Scan() {
-		return lines.Err() // it ended; the launcher says why
+	r := bufio.NewReader(out)
+	line, err := readLine(r, maxHello)
+	if errors.Is(err, io.EOF) {
+		return nil // it ended; the launcher says why
 	}
 	var first wire.Hello
-	if err := json.Unmarshal(lines.Bytes(), &first); err != nil || first.Version != wire.Version {
+	if err != nil || json.Unmarshal(line, &first) != nil || first.Version != wire.Version {
 		err := fault.New(fault.Protocol, "start the probe agent", a.Node, "build the worker and its agents together: make build",
 			fmt.Errorf("it is not %s", wire.Version))
 		hello <- err
@@ -90,9 +110,16 @@ func (a *Agent) listen(out io.Reader, hello chan<- error) error {
 	}
 	a.PID = first.PID
 	hello <- nil
-	for lines.Scan() {
+	for {
+		line, err := readLine(r, maxAnswer)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		var answer wire.Answer
-		if err := json.Unmarshal(lines.Bytes(), &answer); err != nil {
+		if err == nil {
+			err = json.Unmarshal(line, &answer)
+		}
+		if err != nil {
 			return fault.New(fault.Protocol, "talk to the probe agent", a.Node, "", err)
 		}
 		a.mu.Lock()
@@ -103,7 +130,6 @@ func (a *Agent) listen(out io.Reader, hello chan<- error) error {
 			waiting <- answer
 		}
 	}
-	return lines.Err()
 }
 
 func (a *Agent) end(err error) {

@@ -20,7 +20,7 @@ const (
 	parallelTiming = 8 // nodes that measure round trips at a time
 	sendMillis     = 250
 	sendBytes      = 64 << 20
-	repeats        = 2 // of a measurement that is in doubt
+	repeats        = 4 // of a measurement that is in doubt
 	maxRepeated    = 40
 )
 

@@ -65,7 +65,7 @@ func openTLS(name string) []byte {
 	if _, err := io.ReadFull(server, body); err != nil {
 		return nil
 	}
-	return append(head, body...)
+	return slices.Concat(head, body)
 }
 
 // layer says what spoke instead of an agent: http, tls, or "" for neither.

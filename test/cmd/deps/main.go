@@ -41,6 +41,7 @@ var needed = []debian{
 	{"/usr/sbin/sshd", "openssh-server"},
 	{"sudo", "sudo"}, // the SSH client's tests need users with and without it
 	{"openssl", "openssl"},
+	{"ip", "iproute2"}, // probes are tested between network namespaces
 	{"rsync", "rsync"},
 }
 
