@@ -14,11 +14,11 @@ import (
 )
 
 func (i *install) spaceBefore() Step {
-	return i.space("execute.02-space-before", "Enough disk space for the package, its contents and the install", true)
+	return i.space("execute.01-space-before", "Enough disk space for the package, its contents and the install", true)
 }
 
 func (i *install) spaceAfter() Step {
-	return i.space("execute.05-space-after", "Still enough disk space after extraction", false)
+	return i.space("execute.04-space-after", "Still enough disk space after extraction", false)
 }
 
 func (i *install) space(id, title string, before bool) Step {
@@ -46,7 +46,7 @@ func (i *install) remoteArchive() string {
 func (i *install) upload() Step {
 	target := i.remoteArchive()
 	return Step{
-		StepInfo: StepInfo{ID: "execute.03-upload", Title: "Upload the Core Package to " + i.node.Name, Source: []string{"EXE-02", "GEN-06"}, Effect: Write,
+		StepInfo: StepInfo{ID: "execute.02-upload", Title: "Upload the Core Package to " + i.node.Name, Source: []string{"EXE-02", "GEN-06"}, Effect: Write,
 			Calls: []string{"upload " + i.site.Package.Path + " to " + i.node.Name + ":" + target + " over SSH, SHA-256 verified there"}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
@@ -68,7 +68,7 @@ func (i *install) upload() Step {
 func (i *install) extract() Step {
 	in := activities.ExtractInput{Node: i.node, Archive: i.remoteArchive(), Directory: i.site.Package.Directory}
 	return Step{
-		StepInfo: StepInfo{ID: "execute.04-extract", Title: "Extract the Core Package", Source: []string{"EXE-03"}, Effect: Write,
+		StepInfo: StepInfo{ID: "execute.03-extract", Title: "Extract the Core Package", Source: []string{"EXE-03"}, Effect: Write,
 			Calls: []string{"tar -xf " + in.Archive + " -C " + in.Directory}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.CorePackage
@@ -91,7 +91,7 @@ func (i *install) setup() Step {
 	flags, err := installer.SetupFlags(*i.site, i.cluster.Name, i.site.Profile)
 	in := activities.SetupInput{Node: i.node, Directory: i.site.Package.Directory, Flags: flags}
 	return Step{
-		StepInfo: StepInfo{ID: "execute.06-setup", Title: "Start the installer with setup.sh", Source: []string{"EXE-06", "EXE-08", "EXE-09"}, Effect: Write,
+		StepInfo: StepInfo{ID: "execute.05-setup", Title: "Start the installer with setup.sh", Source: []string{"EXE-06", "EXE-08", "EXE-09"}, Effect: Write,
 			Calls: []string{activities.SetupCommand(in)}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var evidence activities.Evidence
@@ -116,7 +116,7 @@ func (i *install) setup() Step {
 
 func (i *install) waitInstaller() Step {
 	return Step{
-		StepInfo: StepInfo{ID: "execute.07-wait-installer", Title: "Wait until the installer answers on port 8080", Source: []string{"EXE-06", "EXE-07"}, Effect: Read,
+		StepInfo: StepInfo{ID: "execute.06-wait-installer", Title: "Wait until the installer answers on port 8080", Source: []string{"EXE-06", "EXE-07"}, Effect: Read,
 			Calls: []string{"GET http://127.0.0.1:8080/api/progress   # through SSH to " + i.node.Name}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
@@ -129,7 +129,7 @@ func (i *install) waitInstaller() Step {
 
 func (i *install) configure() Step {
 	return Step{
-		StepInfo: StepInfo{ID: "execute.08-configure", Title: "Post the configuration to the installer", Source: []string{"EXE-10", "PAR-01", "GEN-08"}, Effect: Write, PointOfNoReturn: true,
+		StepInfo: StepInfo{ID: "execute.07-configure", Title: "Post the configuration to the installer", Source: []string{"EXE-10", "PAR-01", "GEN-08"}, Effect: Write, PointOfNoReturn: true,
 			Calls: []string{"POST http://127.0.0.1:8080/api/config   # body: acpflow installer-config --site " + i.site.Name + " --cluster " + i.cluster.Name}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
@@ -142,7 +142,7 @@ func (i *install) configure() Step {
 
 func (i *install) watch() Step {
 	return Step{
-		StepInfo: StepInfo{ID: "execute.09-progress", Title: "Follow the installer until it reports success", Source: []string{"EXE-11", "EXE-12", "EXE-13"}, Effect: Read,
+		StepInfo: StepInfo{ID: "execute.08-progress", Title: "Follow the installer until it reports success", Source: []string{"EXE-11", "EXE-12", "EXE-13"}, Effect: Read,
 			Calls: []string{"GET http://127.0.0.1:8080/api/progress   # until status is Success"}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer

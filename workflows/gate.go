@@ -58,7 +58,7 @@ type Decided struct {
 	Error string    `json:"error"` // what the person saw: the error or the question
 }
 
-const decideHelp = `Answer the open decision gate. Input: {"step":"execute.03-upload","action":"retry","by":"your name","reason":"why"}. ` +
+const decideHelp = `Answer the open decision gate. Input: {"step":"execute.02-upload","action":"retry","by":"your name","reason":"why"}. ` +
 	`Actions: retry (after a failure), approve (where a step asks before it acts; needs a reason), skip (needs a reason; only where the step allows it), abort (needs a reason; undoes what can be undone). The status query shows the open gate.`
 
 // decisions holds the one open gate of a run and its answer.

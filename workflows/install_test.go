@@ -43,14 +43,14 @@ func TestInstallParksAtTheFailingStep(t *testing.T) {
 		{"InspectPackage", fault.Corrupt, "prepare.02-inspect-package", "CompareNodes", nil},
 		{"ProbeNodes", fault.Internal, "prepare.03-check-together", "CompareNodes", nil},
 		{"CompareNodes", fault.Internal, "prepare.03-check-together", "CheckSpace", nil},
-		{"CheckSpace", fault.DiskFull, "execute.02-space-before", "UploadPackage", nil},
-		{"UploadPackage", fault.DiskFull, "execute.03-upload", "ExtractPackage", []string{upload}},
-		{"ExtractPackage", fault.Command, "execute.04-extract", "RunSetup", []string{extract, upload}},
-		{"RunSetup", fault.Failed, "execute.06-setup", "WaitForInstaller", []string{setup, extract, upload}},
-		{"WaitForInstaller", fault.Stalled, "execute.07-wait-installer", "ConfigureInstaller", []string{setup, extract, upload}},
-		{"ConfigureInstaller", fault.Refused, "execute.08-configure", "WatchInstaller", []string{setup, extract, upload}},
-		{"ConfigureInstaller", fault.Conflict, "execute.08-configure", "WatchInstaller", nil},
-		{"WatchInstaller", fault.Failed, "execute.09-progress", "CheckNodesReady", nil},
+		{"CheckSpace", fault.DiskFull, "execute.01-space-before", "UploadPackage", nil},
+		{"UploadPackage", fault.DiskFull, "execute.02-upload", "ExtractPackage", []string{upload}},
+		{"ExtractPackage", fault.Command, "execute.03-extract", "RunSetup", []string{extract, upload}},
+		{"RunSetup", fault.Failed, "execute.05-setup", "WaitForInstaller", []string{setup, extract, upload}},
+		{"WaitForInstaller", fault.Stalled, "execute.06-wait-installer", "ConfigureInstaller", []string{setup, extract, upload}},
+		{"ConfigureInstaller", fault.Refused, "execute.07-configure", "WatchInstaller", []string{setup, extract, upload}},
+		{"ConfigureInstaller", fault.Conflict, "execute.07-configure", "WatchInstaller", nil},
+		{"WatchInstaller", fault.Failed, "execute.08-progress", "CheckNodesReady", nil},
 		{"CheckNodesReady", fault.Gate, "verify.01-nodes", "CheckClusterModule", nil},
 		{"CheckPods", fault.Gate, "verify.04-pods", "CheckPlatform", nil},
 		{"CheckPlatform", fault.Gate, "verify.05-platform-url", "FindInstaller", nil},
@@ -85,7 +85,7 @@ func TestRetryGoesOnWhereItStopped(t *testing.T) {
 	w.breaks("UploadPackage", fault.DiskFull)
 	w.after(time.Hour, func() {
 		w.mends("UploadPackage")
-		w.decide(workflows.Decision{Step: "execute.03-upload", Action: workflows.Retry, By: "ops"})
+		w.decide(workflows.Decision{Step: "execute.02-upload", Action: workflows.Retry, By: "ops"})
 	})
 	require.NoError(t, w.run(request))
 	p := w.status()
@@ -118,9 +118,9 @@ func TestBadDecisionsAreRefused(t *testing.T) {
 		w.refused(`not "x"`, workflows.Decision{Step: "x", Action: workflows.Retry, By: "ops"})
 	})
 	w.after(time.Hour, func() {
-		step := "execute.03-upload"
+		step := "execute.02-upload"
 		for want, d := range map[string]workflows.Decision{
-			`the open gate is step "execute.03-upload"`: {Step: "execute.04-extract", Action: workflows.Retry, By: "ops"},
+			`the open gate is step "execute.02-upload"`: {Step: "execute.03-extract", Action: workflows.Retry, By: "ops"},
 			`possible: retry, abort`:                    {Step: step, Action: workflows.Skip, By: "ops", Reason: "r"},
 			`action "go" is not possible`:               {Step: step, Action: "go", By: "ops"},
 			`"by" is missing`:                           {Step: step, Action: workflows.Retry},
@@ -132,7 +132,7 @@ func TestBadDecisionsAreRefused(t *testing.T) {
 	w.after(2*time.Hour, func() {
 		assert.Equal(t, 6, w.rejections)
 		assert.Empty(t, w.status().Decisions)
-		step := "execute.03-upload"
+		step := "execute.02-upload"
 		w.mends("UploadPackage")
 		w.decide(workflows.Decision{Step: step, Action: workflows.Retry, By: "ops"})
 	})

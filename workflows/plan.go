@@ -23,7 +23,7 @@ const (
 // StepInfo is the recorded part of a step: what `plan` prints and what history
 // keeps before anything is done.
 type StepInfo struct {
-	ID              string   `json:"id"` // "execute.03-upload"
+	ID              string   `json:"id"` // "execute.02-upload"
 	Title           string   `json:"title"`
 	Source          []string `json:"source,omitempty"` // requirement ids and document headings
 	Effect          Effect   `json:"effect"`

@@ -130,7 +130,7 @@ func (p *prepare) inspectPackage() Step {
 }
 
 func (p *prepare) inspectHybrid() Step {
-	return p.inspect("execute.01-inspect-package", "Verify the Core Package: checksum, contents, both architectures", true)
+	return p.inspect("prepare.02-inspect-package", "Verify the Core Package: checksum, contents, both architectures", true)
 }
 
 func (p *prepare) inspect(id, title string, hybrid bool) Step {

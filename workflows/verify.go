@@ -63,7 +63,7 @@ func (i *install) productDocs() Step {
 func (i *install) syncImages() Step {
 	in := activities.SyncImagesInput{Node: i.node, Directory: i.site.Package.Directory}
 	return Step{
-		StepInfo: StepInfo{ID: "execute.05-sync-images", Title: "Bring both architectures' images into the registry", Source: []string{"PKG-10"}, Effect: Write, PointOfNoReturn: true,
+		StepInfo: StepInfo{ID: "execute.04-sync-images", Title: "Bring both architectures' images into the registry", Source: []string{"PKG-10"}, Effect: Write, PointOfNoReturn: true,
 			Calls: []string{activities.SyncImagesCommand(in)}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Installer
@@ -77,7 +77,7 @@ func (i *install) syncImages() Step {
 
 // freeArchitecture removes the label that ties the cluster to one architecture (PKG-10 step 3).
 func (i *install) freeArchitecture() Step {
-	step := i.verification(StepInfo{ID: "execute.06-free-architecture", Title: "Remove the architecture constraint of cluster global", Source: []string{"PKG-10"}, Effect: Write,
+	step := i.verification(StepInfo{ID: "execute.05-free-architecture", Title: "Remove the architecture constraint of cluster global", Source: []string{"PKG-10"}, Effect: Write,
 		Calls: []string{"PATCH /apis/platform.tkestack.io/v1/clusters/global   # remove label cpaas.io/node-arch-constraint"}}, clusterChecks.FreeArchitecture)
 	step.Skippable = false
 	return step

@@ -22,7 +22,7 @@ func TestAddArchitecture(t *testing.T) {
 	world.succeeds(t, world.install(t, name))
 
 	id := world.start(t, "add-architecture", name)
-	gate := world.gate(t, id, "execute.01-inspect-package")
+	gate := world.gate(t, id, "prepare.02-inspect-package")
 	assert.Contains(t, gate.Error, "both architectures are needed")
 	world.decide(t, id, "abort", "the hybrid package is here now")
 	require.Error(t, world.failure(t, id))

@@ -43,7 +43,7 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 			ssh.PrivateKey, ssh.Passphrase, ssh.Password = "", "", other(t, s, "not-the-password")
 		}},
 		{name: "sudopassword", fault: lab.SudoPassword, step: "prepare.01-check-nodes", want: []string{"sudo", "Fix:"}},
-		{name: "diskfull", fault: lab.DiskFull, step: "execute.02-space-before", want: []string{"/root/cpaas-install", "needed", "Fix:"}},
+		{name: "diskfull", fault: lab.DiskFull, step: "execute.01-space-before", want: []string{"/root/cpaas-install", "needed", "Fix:"}},
 		{name: "corrupt", step: "prepare.02-inspect-package", want: []string{"sha256", "Fix:"}, edit: func(t *testing.T, s *site.Site) {
 			s.Package.Path = corruptCopy(t, s.Package.Path)
 		}},
@@ -90,7 +90,7 @@ func TestSmallDiskParksBeforeAnythingIsSent(t *testing.T) {
 		require.NoError(t, err)
 	})
 	id := world.install(t, name)
-	gate := world.gate(t, id, "execute.02-space-before")
+	gate := world.gate(t, id, "execute.01-space-before")
 	assert.Contains(t, gate.Error, "Fix:")
 	world.decide(t, id, "abort", "seen")
 	require.Error(t, world.failure(t, id))
@@ -100,7 +100,7 @@ func TestFailingSetupParksAndRetryGoesOn(t *testing.T) {
 	world.pristine(t)
 	world.orders(t, "solo-1", faults.Faults{SetupFails: &faults.SetupFails{ExitCode: 3, Message: "port 8080 is in use by pid 4711"}})
 	id := world.install(t, world.site(t, "setupfails", "solo", nil))
-	gate := world.gate(t, id, "execute.06-setup")
+	gate := world.gate(t, id, "execute.05-setup")
 	assert.Contains(t, gate.Error, "port 8080 is in use by pid 4711")
 	assert.Contains(t, gate.Error, "Fix:")
 	world.orders(t, "solo-1", faults.Faults{})

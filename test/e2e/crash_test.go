@@ -36,7 +36,7 @@ func TestInstallSurvivesKills(t *testing.T) {
 	})
 	killWorker(t)
 
-	running(t, id, "execute.04-extract")
+	running(t, id, "execute.03-extract")
 	when(t, "extraction under way", func(ctx context.Context) bool {
 		out, err := node.Script(ctx, `ls -d /root/cpaas-install/.acpflow-extract 2>/dev/null || true`)
 		return err == nil && strings.TrimSpace(out) != ""
@@ -46,7 +46,7 @@ func TestInstallSurvivesKills(t *testing.T) {
 	when(t, "configuration taken", func(ctx context.Context) bool { return posts(t, "west-1") == 1 })
 	killWorker(t)
 
-	running(t, id, "execute.09-progress")
+	running(t, id, "execute.08-progress")
 	killWorker(t)
 	world.server.Kill()
 	require.NoError(t, world.server.Restart(t.Context()))
@@ -58,7 +58,7 @@ func TestInstallSurvivesKills(t *testing.T) {
 		assert.Equal(t, 1, s.Tries, "%s: nobody was asked", s.ID)
 	}
 	uploaded := p.Steps[5].Evidence
-	require.Equal(t, "execute.03-upload", p.Steps[5].ID)
+	require.Equal(t, "execute.02-upload", p.Steps[5].ID)
 	sent, err := strconv.ParseInt(uploaded.Facts["sent"], 10, 64)
 	require.NoError(t, err)
 	skipped, err := strconv.ParseInt(uploaded.Facts["skipped"], 10, 64)

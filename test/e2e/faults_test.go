@@ -36,9 +36,9 @@ func TestLostReplyAndGoneAfterSuccess(t *testing.T) {
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)
 		switch s.ID {
-		case "execute.08-configure":
+		case "execute.07-configure":
 			assert.Contains(t, s.Evidence.Summary, "adopted")
-		case "execute.09-progress":
+		case "execute.08-progress":
 			assert.Contains(t, s.Evidence.Summary, "the cluster is healthy")
 		}
 	}
@@ -60,7 +60,7 @@ func TestInstallerTroubleThatStaysParks(t *testing.T) {
 	world.orders(t, "solo-1", troubles[0].orders)
 	id := world.install(t, world.site(t, "stalled", "solo", func(s *site.Site) { s.Policy.StallAfter = "10s" }))
 	for i, trouble := range troubles {
-		gate := world.gate(t, id, "execute.09-progress")
+		gate := world.gate(t, id, "execute.08-progress")
 		assert.Contains(t, gate.Error, "Fix:")
 		assert.Regexp(t, trouble.want, gate.Error)
 		next := faults.Faults{}
