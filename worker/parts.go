@@ -36,6 +36,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Records{Temporal: temporal},
 		&activities.Nodes{Hosts: hosts},
 		&activities.Probes{Hosts: hosts},
+		&activities.Repairs{Hosts: hosts},
 		&activities.CorePackage{Hosts: hosts},
 		&activities.Installer{Hosts: hosts},
 		&activities.Cluster{Hosts: hosts},

@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{PreflightBook, InstallBook, AddArchitectureBook}
+var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -19,6 +19,8 @@ func Register(w worker.WorkflowRegistry) {
 		return workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned}
 	}
 	w.RegisterWorkflowWithOptions(Preflight, pinned(PreflightName))
+	w.RegisterWorkflowWithOptions(Fix, pinned(FixName))
+	w.RegisterWorkflowWithOptions(UndoFix, pinned(UndoFixName))
 	w.RegisterWorkflowWithOptions(Install, pinned(InstallName))
 	w.RegisterWorkflowWithOptions(AddArchitecture, pinned(AddArchitectureName))
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{

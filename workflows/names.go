@@ -14,6 +14,8 @@ const (
 	PreflightName       = "Preflight"
 	InstallName         = "Install"
 	AddArchitectureName = "AddArchitecture"
+	FixName             = "Fix"
+	UndoFixName         = "UndoFix"
 	SiteLeaseName       = "SiteLease"
 )
 

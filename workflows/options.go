@@ -62,6 +62,13 @@ func nodeWrite(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 90*time.Second, 5, 2*time.Second, 15*time.Second))
 }
 
+// repairing: many short changes, and for each that could cut SSH the minute that
+// the node waits for a second session. It is planned anew at every try, so it may
+// be repeated.
+func repairing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 30*time.Minute, 5, 2*time.Second, 15*time.Second))
+}
+
 // transfer: gigabytes through an SSH connection; every attempt resumes, so
 // many are cheap.
 func transfer(ctx workflow.Context, summary string) workflow.Context {

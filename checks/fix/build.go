@@ -2,6 +2,7 @@ package fix
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ type Input struct {
 	Site     site.Site
 	Cluster  string
 	Node     string
+	Facts    checks.Facts     // of the node
 	Findings []checks.Finding // the node's, and those about the cluster
 	Survey   Survey
 	Zone     string // time zone all nodes shall have; empty = leave it
@@ -43,6 +45,7 @@ func Build(in Input) (Plan, error) {
 	if i < 0 {
 		return Plan{}, fmt.Errorf("cluster %s has no node %q", cluster.Name, in.Node)
 	}
+	in.Survey.files = maps.Clone(in.Survey.files) // real adds to it
 	d := &draft{
 		Input: in, cluster: cluster, node: cluster.Nodes[i],
 		broken: map[string]checks.Finding{}, reasons: map[string]string{}, files: map[string]string{},
@@ -67,6 +70,11 @@ var builders = []func(*draft){
 	fixHostname, fixLocalhost, fixResolver,
 	fixKubeletUnit, fixTmp, fixLeftovers, fixBinaries,
 	fixZone, fixClock,
+}
+
+// judged is the input of the checks about this node.
+func (d *draft) judged() checks.Input {
+	return checks.Input{Site: d.Site, Cluster: d.Cluster, Node: d.Node, Facts: d.Facts}
 }
 
 // need returns those of the rules that are broken.

@@ -24,11 +24,16 @@ func fixHostname(d *draft) {
 	old := strings.TrimSpace(d.Survey.state("hostname"))
 	if old != name {
 		changes = append(changes, Change{
-			Kind: Command, Do: "echo " + quote(name) + " >/proc/sys/kernel/hostname", Undo: "echo " + quote(old) + " >/proc/sys/kernel/hostname",
+			Kind: Command, Do: rename(name), Undo: rename(old),
 			Seen: `[ "$(uname -n)" = ` + quote(name) + ` ]`,
 		})
 	}
 	d.add(Fix{ID: "hostname", Title: "Name the node " + name + ", as the site document does", Rules: []string{"CHK-11"}, Changes: changes})
+}
+
+// rename names the running system; hostnamectl would also write files.
+func rename(name string) string {
+	return "hostname " + quote(name) + " || echo " + quote(name) + " >/proc/sys/kernel/hostname"
 }
 
 // fixLocalhost makes localhost 127.0.0.1 and no other IPv4 address (CHK-12).
@@ -79,10 +84,11 @@ const (
 )
 
 // fixResolver writes a resolv.conf with name servers that Pods can reach and a
-// search line within the limits (CHK-13, CHK-14, DNS-01…DNS-03).
+// search line within the limits (CHK-13, DNS-01…DNS-03). Domains that fit stay:
+// only a person knows whether they are needed (CHK-14).
 func fixResolver(d *draft) {
 	servers := d.need("CHK-13")
-	rules := append(servers, d.need("CHK-14", "DNS-01", "DNS-02", "DNS-03")...)
+	rules := append(servers, d.need("DNS-01", "DNS-02", "DNS-03")...)
 	if len(rules) == 0 {
 		return
 	}
@@ -139,29 +145,43 @@ func (d *draft) nameServers(text string, wanted bool) []string {
 	return nil
 }
 
-// resolvConf keeps comments and options, and of the search domains those that fit.
+// resolvConf puts the name servers in place of the old ones and keeps the rest,
+// of the search domains in force those that fit.
 func resolvConf(old string, servers []string) string {
-	var keep []string
-	var domains []string
+	var domains, lines []string
 	for line := range strings.Lines(old) {
-		w := strings.Fields(line)
-		switch {
-		case len(w) > 0 && (w[0] == "search" || w[0] == "domain"):
+		if w := strings.Fields(line); len(w) > 0 && (w[0] == "search" || w[0] == "domain") {
 			domains = w[1:] // the last line counts
-		case len(w) > 0 && w[0] == "nameserver":
-		default:
-			keep = append(keep, strings.TrimRight(line, "\n"))
 		}
 	}
-	var out []string
-	out = append(out, keep...)
-	for _, s := range servers {
-		out = append(out, "nameserver "+s)
+	named, searched := false, false
+	name := func() {
+		for _, s := range servers {
+			lines = append(lines, "nameserver "+s)
+		}
+		named = true
 	}
-	if fitting := fitting(domains); len(fitting) > 0 {
-		out = append(out, "search "+strings.Join(fitting, " "))
+	for line := range strings.Lines(old) {
+		line = strings.TrimRight(line, "\n")
+		w := strings.Fields(line)
+		switch {
+		case len(w) > 0 && w[0] == "nameserver":
+			if !named {
+				name()
+			}
+		case len(w) > 0 && (w[0] == "search" || w[0] == "domain"):
+			if fits := fitting(domains); !searched && len(fits) > 0 {
+				lines = append(lines, "search "+strings.Join(fits, " "))
+			}
+			searched = true
+		default:
+			lines = append(lines, line)
+		}
 	}
-	return strings.Join(out, "\n") + "\n"
+	if !named {
+		name()
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func fitting(domains []string) []string {

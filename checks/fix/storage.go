@@ -3,6 +3,8 @@ package fix
 import (
 	"slices"
 	"strings"
+
+	"github.com/acpflow/acpflow/checks"
 )
 
 // lying is what the survey saw at a path.
@@ -44,8 +46,18 @@ func fixTmp(d *draft) {
 		d.leave("/tmp is no mount of its own: what it lies on is mounted noexec", "CHK-23")
 		return
 	}
+	top := rows[len(rows)-1]
+	if len(top) < 3 {
+		d.leave("the mount of /tmp is not understood", "CHK-23")
+		return
+	}
+	// With all options and the source named, mount does not mix in those of fstab.
+	remount := func(options string) string {
+		return "mount -o remount," + quote(options) + " -- " + quote(top[1]) + " /tmp"
+	}
+	options := top[len(top)-1]
 	fix := Fix{ID: "tmp-exec", Title: "Let programs run from /tmp", Rules: []string{"CHK-23"}, Changes: []Change{{
-		Kind: Command, Do: "mount -o remount,exec /tmp", Undo: "mount -o remount,noexec /tmp",
+		Kind: Command, Do: remount(executable(options)), Undo: remount(options),
 		Seen: "! findmnt -n -o OPTIONS -M /tmp | tail -n 1 | tr , '\\n' | grep -qx noexec",
 	}}}
 	fix.Changes = append(fix.Changes, d.edit("/etc/fstab", func(old string) string {
@@ -91,14 +103,15 @@ func fixLeftovers(d *draft) {
 		d.leave("moved aside only when nothing uses it, and "+strings.Join(running, ", ")+" runs", "CHK-25")
 		return
 	}
-	named := d.broken["CHK-25"].Want // the paths of the edition, which the rule knows
-	for _, w := range d.Survey.rows("leftovers") {
-		at := d.lyingAt(w[0])
-		if at.state == Absent || at.state == "" || !strings.HasPrefix(at.path, "/var/") && !strings.HasPrefix(at.path, "/opt/") ||
-			!mentions(named, at.path) {
-			continue
-		}
+	paths, err := checks.Leftovers(d.judged())
+	if err != nil {
+		d.leave(err.Error(), "CHK-25")
+		return
+	}
+	for _, path := range paths {
+		at := d.lyingAt(path)
 		switch {
+		case at.state == Absent || at.state == "":
 		case at.mount && at.state == "empty":
 		case at.mount || at.below:
 			d.leave(at.path+" is, or holds, a mount point: empty it by hand", "CHK-25")
@@ -109,11 +122,6 @@ func fixLeftovers(d *draft) {
 			})
 		}
 	}
-}
-
-// mentions reports whether the path stands in a list made for a person.
-func mentions(list, path string) bool {
-	return slices.Contains(strings.FieldsFunc(list, func(r rune) bool { return r == ' ' || r == ',' || r == ';' }), path)
 }
 
 // running names the programs of container runtimes and Kubernetes at work.
@@ -127,7 +135,7 @@ func (d *draft) running() []string {
 	return out
 }
 
-// fixBinaries moves programs of other container tools in /usr/local/bin aside (RM-00).
+// fixBinaries moves programs of other container tools that no package owns aside (RM-00).
 func fixBinaries(d *draft) {
 	rules := d.need("RM-00")
 	if len(rules) == 0 {
@@ -137,8 +145,13 @@ func fixBinaries(d *draft) {
 		d.leave("moved aside only when nothing uses them, and "+strings.Join(running, ", ")+" runs", rules...)
 		return
 	}
-	for _, w := range d.Survey.rows("binaries") {
-		d.add(Fix{ID: "binary" + strings.ReplaceAll(w[0], "/", "-"), Title: "Move " + w[0] + " aside", Rules: rules,
-			Changes: []Change{{Kind: Aside, Path: w[0]}}})
+	paths, err := checks.LooseBinaries(d.judged())
+	if err != nil {
+		d.leave(err.Error(), rules...)
+		return
+	}
+	for _, path := range paths {
+		d.add(Fix{ID: "binary" + strings.ReplaceAll(path, "/", "-"), Title: "Move " + path + " aside", Rules: rules,
+			Changes: []Change{{Kind: Aside, Path: path}}})
 	}
 }

@@ -103,13 +103,6 @@ leftovers() {
 		/etc/systemd/system/kubelet.service
 }
 
-binaries() {
-	local b
-	for b in docker dockerd containerd containerd-shim-runc-v2 ctr runc podman nerdctl crictl kubelet kubeadm kubectl; do
-		if [ -e "$root/usr/local/bin/$b" ] || [ -L "$root/usr/local/bin/$b" ]; then printf '/usr/local/bin/%s\n' "$b"; fi
-	done
-}
-
 # processes: PID and name of what belongs to container runtimes and Kubernetes.
 processes() {
 	local f name pid
@@ -122,19 +115,6 @@ processes() {
 			;;
 		esac
 	done
-}
-
-packages() {
-	if type -P dpkg-query >/dev/null; then
-		run dpkg-query -W -f 'dpkg ${Package} ${db:Status-Abbrev}\n' | grep -E '^dpkg [^ ]+ [a-z]i'
-	fi
-	if type -P rpm >/dev/null && ! type -P dpkg-query >/dev/null; then
-		run rpm -qa --qf 'rpm %{NAME}\n'
-	fi
-	if type -P snap >/dev/null; then
-		run snap list | while read -r name _; do [ "$name" = Name ] || printf 'snap %s\n' "$name"; done
-	fi
-	return 0
 }
 
 grub_configs() {
@@ -160,9 +140,7 @@ survey() {
 	state cmdline cat /proc/cmdline
 	state tmp run findmnt -n -o TARGET,SOURCE,OPTIONS -T /tmp
 	state leftovers leftovers
-	state binaries binaries
 	state processes processes
-	state packages packages
 	state grub-configs grub_configs
 	state hostname uname -n
 	state timesync run timedatectl show -p NTPSynchronized

@@ -87,7 +87,7 @@ func killedRun(t *testing.T, n repair.Node, fixes []fix.Fix, at int, when string
 func again(t *testing.T, n repair.Node, fixes []fix.Fix) {
 	t.Helper()
 	var todo []fix.Fix
-	_, err := n.List(t.Context()) // recovers
+	_, err := n.Apply(t.Context(), "run-2", nil, nil) // ends what is half done
 	require.NoError(t, err)
 	for _, f := range fixes {
 		if f.ID == "menu" && strings.HasPrefix(read(t, n, "boot/menu"), "new") {

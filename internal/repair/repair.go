@@ -32,7 +32,8 @@ const (
 	Undone  Status = "undone"
 	Refused Status = "refused" // somebody else changed the same thing: nothing was touched
 	Failed  Status = "failed"
-	Held    Status = "held" // it stands in the ledger and can be taken back
+	Begun   Status = "begun" // a killed repair left it half done; the next one ends that
+	Held    Status = "held"  // it stands in the ledger and can be taken back
 )
 
 // Result is what became of one change.
@@ -56,7 +57,7 @@ type Node struct {
 // Errors: those of ssh.Client.Run, and fault.Protocol.
 func (n Node) Survey(ctx context.Context) (fix.Survey, error) {
 	cmd := ssh.Command{Op: "survey the node", Script: "root=" + ssh.Quote(n.Root) + "\n" + fix.Surveyor(), Sudo: true}
-	out, err := n.Run(ctx, cmd)
+	out, err := n.Client.Run(ctx, cmd)
 	if err != nil {
 		return fix.Survey{}, err
 	}
@@ -73,8 +74,8 @@ type Guard struct {
 	Seconds int
 }
 
-// Apply does the fixes in order: of each all changes or none, and a failed one
-// does not stop the next. run marks them in the ledger. With a guard, which
+// Apply ends what a killed run left half done, then does the fixes in order: of
+// each all changes or none, and a failed one does not stop the next. run marks them in the ledger. With a guard, which
 // then covers all of them, follow up with Confirm through a new connection.
 func (n Node) Apply(ctx context.Context, run string, fixes []fix.Fix, guard *Guard) (Report, error) {
 	var b strings.Builder
@@ -158,10 +159,10 @@ func (n Node) Adopt(ctx context.Context, name, run, id string) (Report, error) {
 		ssh.Quote("snapshot-"+name), ssh.Quote(run), ssh.Quote(id)))
 }
 
-// List returns what can be taken back, the last change first. It finishes what
-// a killed run left half done.
+// List returns what can be taken back, the last change first, and what a killed
+// run left half done. It writes nothing on the node.
 func (n Node) List(ctx context.Context) (Report, error) {
-	return n.perform(ctx, "list repairs", "recover\nlist\n")
+	return n.run(ctx, "list repairs", "[ ! -d \"$ledger/changes\" ] || list\n")
 }
 
 // Report is what the node says after a repair.
@@ -184,11 +185,16 @@ func (r Report) Bad() []Result {
 	return out
 }
 
+// perform is run, alone on the node.
 func (n Node) perform(ctx context.Context, op, body string) (Report, error) {
+	return n.run(ctx, op, "enter\n"+body)
+}
+
+func (n Node) run(ctx context.Context, op, body string) (Report, error) {
 	// In a function, so that bash has read everything before any of it runs.
 	script := "root=" + ssh.Quote(n.Root) + "\n" + fix.Fingerprint() + library +
-		"main() {\nprintf 'acpflow-repair 1\\n' >&3\nenter\n" + body + "boot\nprintf 'end %s\\n' \"$count\" >&3\n}\nmain 3>&1 </dev/null >&2\n"
-	out, err := n.Run(ctx, ssh.Command{Op: op, Script: script, Sudo: true})
+		"main() {\nprintf 'acpflow-repair 1\\n' >&3\n" + body + "boot\nprintf 'end %s\\n' \"$count\" >&3\n}\nmain 3>&1 </dev/null >&2\n"
+	out, err := n.Client.Run(ctx, ssh.Command{Op: op, Script: script, Sudo: true})
 	if out.ExitCode == 75 {
 		return Report{}, fault.New(fault.Conflict, op, n.Target(), "wait until it has ended, then retry", err)
 	}

@@ -444,12 +444,16 @@ guard_confirm() {
 	count=$((count + 1))
 }
 
-# list: what of the ledger still holds, the last first.
+# list: what of the ledger still holds, the last first. It writes nothing.
 list() {
 	local n
 	for n in $(newest); do
-		is "$ledger/changes/$n" done || continue
-		load "$ledger/changes/$n"
-		say held "$c_temporary"
+		if is "$ledger/changes/$n" done; then
+			load "$ledger/changes/$n"
+			say held "$c_temporary"
+		elif is "$ledger/changes/$n" begun; then
+			load "$ledger/changes/$n"
+			say begun "a killed repair left it half done"
+		fi
 	done
 }

@@ -220,6 +220,14 @@ func TestAFixIsDoneWhollyOrNotAtAll(t *testing.T) {
 	assert.Equal(t, before, tree(t, n))
 }
 
+func TestListWritesNothing(t *testing.T) {
+	n := node(t)
+	list, err := n.List(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, list.Results)
+	assert.NoDirExists(t, filepath.Join(n.Root, "var/lib/acpflow"))
+}
+
 func TestOnlyTemporarySettingsAreRestored(t *testing.T) {
 	n := node(t)
 	write(t, n, "etc/sshd", "UseDNS yes\n", 0o600)
