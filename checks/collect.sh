@@ -26,12 +26,12 @@ keep() {
 
 # fact NAME COMMAND...: what a program prints.
 fact() {
-	local name=$1 out s
+	local name=$1 out
 	shift
 	out=$("$@" 3>&- | head -c 65537
-		s=("${PIPESTATUS[@]}")
-		[ "${s[1]}" = 0 ] || s[0]=125
-		printf ' %s' "${s[0]}")
+		codes=("${PIPESTATUS[@]}")
+		[ "${codes[1]}" = 0 ] || codes[0]=125
+		printf ' %s' "${codes[0]}")
 	keep "$name" "${out##* }" "${out% *}"
 }
 
@@ -134,7 +134,7 @@ paths() {
 		if ! exists "$p"; then
 			state=absent
 		elif [ ! -d "$p" ]; then
-			state=file
+			state='file'
 		elif state=$(run find "$p/" -mindepth 1 -maxdepth 1 ! -name lost+found -print -quit) && [ -z "$state" ]; then
 			state=empty
 		else

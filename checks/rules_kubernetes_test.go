@@ -21,7 +21,7 @@ var _ = cases("GEN-04", []ruleCase{
 	{"encryption file without a pair", said{"kubernetes-files": encryptionFile + "\n"}, nil, Warn, encryptionFile},
 	{"encryption file among others", said{"kubernetes-files": encryptionFile + "\n/etc/kubernetes/admin.conf\n"}, planned, Fail, "admin.conf"},
 	{"a copy of the encryption file", said{"kubernetes-files": encryptionFile + ".bak\n"}, planned, Fail, ".bak"},
-	{"very many files", said{"kubernetes-files": strings.Repeat("/etc/kubernetes/x\n", 10000)}, nil, Fail, "more"},
+	{"very many files", said{"kubernetes-files": strings.Repeat("/etc/kubernetes/x\n", 4000)}, nil, Fail, "more"},
 	{"processes unknown", said{"processes": "!1"}, nil, Error, "processes"},
 	{"files unknown", said{"kubernetes-files": "!1"}, nil, Error, "kubernetes-files"},
 	{"etcd unknown", said{"etcd-data": "!1"}, nil, Error, "etcd-data"},

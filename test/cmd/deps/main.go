@@ -43,6 +43,7 @@ var needed = []debian{
 	{"openssl", "openssl"},
 	{"ip", "iproute2"}, // probes are tested between network namespaces
 	{"rsync", "rsync"},
+	{"shellcheck", "shellcheck"}, // the node scripts
 }
 
 // compared is the same for what only the measurements need.
