@@ -47,6 +47,7 @@ func startOver(t *testing.T, conn *ssh.Client, life time.Duration) *Agent {
 	a, err := Start(t.Context(), "n", OverSSH(conn, life))
 	require.NoError(t, err)
 	t.Cleanup(a.Stop)
+	require.Positive(t, a.PID)
 	noFiles(t)
 	return a
 }

@@ -27,6 +27,11 @@ func Build(ctx context.Context, name string) (string, error) {
 		return "", fault.New(fault.Internal, "build program", name, "ask for worker or starter", nil)
 	}
 	path := filepath.Join(root, "bin", program)
+	agents := exec.CommandContext(ctx, "make", "--silent", "agents") // the worker embeds them
+	agents.Dir = root
+	if out, err := agents.CombinedOutput(); err != nil {
+		return "", fault.New(fault.Internal, "build the probe agents", name, "read the compiler's message", fmt.Errorf("%w: %s", err, out))
+	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./"+name)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
