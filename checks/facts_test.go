@@ -155,3 +155,40 @@ func judgeAnythingBy(t *testing.T, facts Facts, profile string) {
 		}
 	}
 }
+
+// Whatever a node says in place of any fact, it stays a finding people can read.
+func TestHostileFacts(t *testing.T) {
+	for name := range rhel86() {
+		good := rhel86()[name]
+		for _, value := range []string{
+			strings.Repeat("x", 10<<20), strings.Repeat("a b c d e\n", 6000), "\x00\xff\xfe\x1b[2J\x07", "\x1b]0;title\a", "$(reboot)`reboot`;reboot\n",
+			`"'\"'` + "\n", "\n\n\n", "a\nb\rc\n", "\u202e\u2028", "/etc/x\ny/\x1b[31m full\n", "9999999999999999999999 -1 NaN Inf\n", good + good, strings.ToUpper(good), strings.ReplaceAll(good, " ", "\x1b"),
+		} {
+			facts, err := ParseFacts([]byte(rhel86().with(said{name: value}).output()))
+			if err == nil {
+				judgeAnythingBy(t, facts, seed)
+				judgeAnythingBy(t, facts, acp42)
+			}
+		}
+	}
+}
+
+// FuzzNodeRecord lets a node send anything, or fail in any way.
+func FuzzNodeRecord(f *testing.F) {
+	f.Add(rhel86().output(), "", false)
+	f.Add("", "no route to host\x1b[2J", false)
+	f.Add("", "sudo: a password is required", true)
+	f.Add(packed("machine 0 6\nx86_64\n", 1), "", true)
+	f.Fuzz(func(t *testing.T, output, trouble string, noSudo bool) {
+		record := NodeRecord{Node: "cp-1", Sent: now, Received: now, Output: output, Fault: trouble, NoSudo: noSudo}
+		findings, shared := JudgeNode(document(), "west", record, now)
+		require.NotEmpty(t, findings)
+		_, err := record.Facts()
+		require.Equal(t, err == nil, shared != nil)
+		for _, f := range findings {
+			if err != nil {
+				require.True(t, f.Blocking(), "%+v", f)
+			}
+		}
+	})
+}

@@ -49,7 +49,7 @@ var (
 	_ = cases("CHK-24", func() []ruleCase {
 		out := []ruleCase{
 			{"none", nil, nil, Pass, "none"},
-			{"harmless ones", rpms("kubernetes-docs", "docker-ce"), nil, Pass, "none"},
+			{"harmless ones", rpms("kubernetes-docs", "docker-ce"), nil, Pass, "see RM-05"},
 			{"two", rpms("podman", "runc"), nil, Fail, "podman 1.0-1.el8, runc 1.0-1.el8"},
 			{"removed, settings left", onUbuntu(said{"packages": "dpkg\ndpkg rc containerd 1.0\n"}), nil, Pass, ""},
 			{"half installed", onUbuntu(said{"packages": "dpkg iF containerd 1.0\ndpkg\n"}), nil, Fail, "containerd"},
