@@ -53,7 +53,7 @@ var InstallBook = Runbook{
 		if s.Platform.ProductDocs {
 			steps = append(steps, i.productDocs())
 		}
-		return append(steps, i.installerGone())
+		return append(steps, i.installerGone(), i.restoreTemporary())
 	},
 }
 

@@ -18,7 +18,7 @@ func TestInstallRunsTheRunbookInOrder(t *testing.T) {
 	assert.Equal(t, []string{"LoadSite", "RecordPlan",
 		"CheckNodes", "InspectPackage", "ProbeNodes", "ProbeBalancer", "CompareNodes",
 		"CheckSpace", "UploadPackage", "ExtractPackage", "CheckSpace", "RunSetup", "WaitForInstaller", "ConfigureInstaller", "WatchInstaller",
-		"CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods", "CheckPlatform", "FindInstaller"}, w.done())
+		"CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods", "CheckPlatform", "FindInstaller", "RestoreTemporary"}, w.done())
 	var result workflows.Progress
 	require.NoError(t, w.env.GetWorkflowResult(&result))
 	assert.Equal(t, workflows.Succeeded, result.Outcome)

@@ -82,3 +82,18 @@ func (i *install) freeArchitecture() Step {
 	step.Skippable = false
 	return step
 }
+
+// restoreTemporary ends what a repair set only until the nodes are Ready. An
+// install that ends before keeps it: the next one needs it again.
+func (i *install) restoreTemporary() Step {
+	return Step{
+		StepInfo: StepInfo{ID: "verify.08-restore-temporary", Title: "Take back what repairs set only until the nodes are Ready", Source: []string{"CHK-09"}, Effect: Write, Skippable: true,
+			Calls: []string{"undo the temporary entries of /var/lib/acpflow/repair   # every node"}},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			var evidence activities.Evidence
+			in := activities.RepairInput{Scope: i.scope()}
+			err := workflow.ExecuteActivity(nodeWrite(ctx, "Restore temporary settings"), repairs.RestoreTemporary, in).Get(ctx, &evidence)
+			return evidence, err
+		},
+	}
+}

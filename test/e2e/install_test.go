@@ -33,7 +33,7 @@ func TestInstallThreeNodes(t *testing.T) {
 	p := world.succeeds(t, id)
 	finished, total := p.Counts()
 	assert.Equal(t, total, finished)
-	assert.Len(t, p.Steps, 18)
+	assert.Len(t, p.Steps, 19)
 	for _, s := range p.Steps {
 		require.NotNil(t, s.Evidence, s.ID)
 		assert.NotEmpty(t, s.Evidence.Summary, s.ID)
