@@ -13,6 +13,10 @@ import (
 // ProbeBalancerInput names the cluster whose load balancer is probed.
 type ProbeBalancerInput struct{ Scope }
 
+// watchTime is the most that one address of a balancer takes, with
+// probe.UsualPatience and connections that hang to the last.
+const watchTime = 2 * time.Minute
+
 // ProbeBalancer looks at the addresses of the load balancer from outside: which
 // control planes are behind each port, whether bytes pass unchanged, and
 // whether the nodes reach the API there (LB-01…LB-06, NET-02). Outside is the
@@ -29,7 +33,8 @@ func (p *Probes) ProbeBalancer(ctx context.Context, in ProbeBalancerInput) (chec
 	if len(addresses) == 0 { // nothing forwards, or not yet
 		return view, nil
 	}
-	fleet, end, err := p.gather(ctx, in.Scope, func(n site.Node) (checks.NodePorts, error) {
+	life := probe.Life(len(cluster.Nodes)) + time.Duration(len(addresses))*watchTime
+	fleet, end, err := p.gather(ctx, in.Scope, life, func(n site.Node) (checks.NodePorts, error) {
 		if n.Role != site.ControlPlane {
 			return checks.NodePorts{}, nil
 		}

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/internal/fault"
@@ -34,7 +35,7 @@ func (p *Probes) ProbeNodes(ctx context.Context, in ProbeNodesInput) (checks.Mes
 	if len(cluster.Nodes) < 2 { // nobody to talk to
 		return checks.Mesh{Pairs: []checks.Pair{}}, nil
 	}
-	fleet, end, err := p.gather(ctx, in.Scope, func(n site.Node) (checks.NodePorts, error) {
+	fleet, end, err := p.gather(ctx, in.Scope, probe.Life(len(cluster.Nodes)), func(n site.Node) (checks.NodePorts, error) {
 		return checks.PortsOf(in.Site, cluster, n)
 	})
 	if err != nil {
@@ -45,9 +46,9 @@ func (p *Probes) ProbeNodes(ctx context.Context, in ProbeNodesInput) (checks.Mes
 	return fleet.Mesh(ctx, probe.Doubt{RTT: rtt, Rate: rate}, say)
 }
 
-// gather puts an agent on every node of the cluster. The returned function
-// takes them away.
-func (p *Probes) gather(ctx context.Context, scope Scope, ports func(site.Node) (checks.NodePorts, error)) (*probe.Fleet, func(), error) {
+// gather puts an agent that lives no longer than life on every node of the
+// cluster. The returned function takes them away.
+func (p *Probes) gather(ctx context.Context, scope Scope, life time.Duration, ports func(site.Node) (checks.NodePorts, error)) (*probe.Fleet, func(), error) {
 	if err := probe.Ready(); err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +56,6 @@ func (p *Probes) gather(ctx context.Context, scope Scope, ports func(site.Node) 
 	if err != nil {
 		return nil, nil, err
 	}
-	life := probe.Life(len(cluster.Nodes))
 	var members []probe.Member
 	for i, node := range NodesOf(cluster) {
 		doc := cluster.Nodes[i]
