@@ -19,6 +19,9 @@ import (
 // seconds and its result stays far below the payload limit.
 const nodesPerActivity = 50
 
+// batchesAtOnce bounds the connections that one worker holds open for a check.
+const batchesAtOnce = 4
+
 // rollCalls is how often unreachable nodes are tried before a person is asked.
 const rollCalls = 3
 
@@ -35,18 +38,8 @@ func everyNode(ctx workflow.Context, c *site.Cluster, verb string, start batchCa
 	todo := activities.NodesOf(c)
 	last := map[string]activities.NodeReport{}
 	for call := 1; ; call++ {
-		var futures []workflow.Future
-		for batch := range slices.Chunk(todo, nodesPerActivity) {
-			futures = append(futures, start(nodeRead(ctx, verb+" "+several(names(batch))), batch))
-		}
-		for _, f := range futures {
-			var result activities.NodeReports
-			if err := f.Get(ctx, &result); err != nil {
-				return nil, err
-			}
-			for _, report := range result.Nodes {
-				last[report.Node] = report
-			}
+		if err := oneCall(ctx, todo, verb, start, last); err != nil {
+			return nil, err
 		}
 		todo = retryable(todo, last)
 		if len(todo) == 0 || call == rollCalls {
@@ -56,6 +49,34 @@ func everyNode(ctx workflow.Context, c *site.Cluster, verb string, start batchCa
 			return nil, err
 		}
 	}
+}
+
+// oneCall runs the batches, some side by side, and files their reports.
+func oneCall(ctx workflow.Context, todo []activities.Node, verb string, start batchCall, last map[string]activities.NodeReport) error {
+	var running []workflow.Future
+	file := func() error {
+		var result activities.NodeReports
+		err := running[0].Get(ctx, &result)
+		for _, report := range result.Nodes {
+			last[report.Node] = report
+		}
+		running = running[1:]
+		return err
+	}
+	for batch := range slices.Chunk(todo, nodesPerActivity) {
+		if len(running) == batchesAtOnce {
+			if err := file(); err != nil {
+				return err
+			}
+		}
+		running = append(running, start(nodeRead(ctx, verb+" "+several(names(batch))), batch))
+	}
+	for len(running) > 0 {
+		if err := file(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // retryable picks the nodes whose fault may pass by itself.
