@@ -101,7 +101,7 @@ func UnpackRecord(packed []byte) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("record of a check: %w", err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }() // it holds nothing
 	limited := &io.LimitedReader{R: z, N: maxRecord + 1}
 	var r Record
 	if err := json.NewDecoder(limited).Decode(&r); err != nil {

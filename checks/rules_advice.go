@@ -24,7 +24,7 @@ const (
 		"and not forbidden. acpflow fails the first and warns of the second, because Pods can't reach it."
 	conflictVIP = "NET-01 says that the installer can set up haproxy and keepalived, the parameters (PAR-04) know keepalived alone. " +
 		"acpflow counts on keepalived only: there is no load balancing without a load balancer."
-	conflictOrder = "The overview copies the encryption key after the standby's install began (DR-11), the procedure before it (DR-21). " +
+	conflictOrder = "The overview names the standby's install before the copy of the encryption key (DR-11), the procedure copies the key first (DR-21). " +
 		"acpflow copies it before."
 )
 

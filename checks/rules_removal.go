@@ -118,8 +118,8 @@ func (s subject) removal(found []packageFound) string {
 
 var conflictingPackages = Rule{
 	ID: "CHK-24", Title: "No package conflicts with the platform's components", Source: headSoftware, Subject: OneNode, Category: Must,
-	wants: func(e edition) string { return "none of the packages of RM-01 to RM-04" },
-	Fix:   fixRemove + "yum remove NAME, apt-get purge NAME or snap remove --purge NAME",
+	Want: "none of the packages of RM-01 to RM-04",
+	Fix:  fixRemove + "yum remove NAME, apt-get purge NAME or snap remove --purge NAME",
 	judge: func(s subject) verdict {
 		found, err := s.conflicting()
 		if err != nil {
@@ -154,10 +154,8 @@ func (s subject) judgePackages(found []packageFound, listed bool) verdict {
 
 var morePackages = Rule{
 	ID: "RM-05", Title: "No other package of that kind is there", Source: headRemoval, Subject: OneNode, Category: Must,
-	wants: func(e edition) string {
-		return "none of " + strings.Join(addedEverywhere, ", ") + ", which the document's lists lack; and nothing whose name contains a listed one, " +
-			"because the document's commands find that, too"
-	},
+	Want: "none of " + strings.Join(addedEverywhere, ", ") + ", which the document's lists lack; and nothing whose name contains a listed one, " +
+		"because the document's commands find that, too",
 	Fix: fixRemove + "yum remove NAME or apt-get purge NAME",
 	judge: func(s subject) verdict {
 		found, err := s.conflicting()

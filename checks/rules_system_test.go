@@ -28,8 +28,6 @@ func kunpeng(part string) said {
 
 func calicoDual(in *Input) { cni(site.Calico)(in); family(site.DualStack)(in) }
 
-const kunpengKernel = "4.19.90-52.22.v2207.ky10.aarch64"
-
 func with(list ...said) said {
 	out := said{}
 	for _, s := range list {
