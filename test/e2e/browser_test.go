@@ -56,7 +56,7 @@ func TestInstallFromTheBrowser(t *testing.T) {
 
 	t.Run("the history reads like the runbook", func(t *testing.T) {
 		require.NoError(t, tab.Open(runPage(t, first, "history")))
-		_, err := tab.WaitFor("Load and validate site browser", "Reach solo-1", "Upload to solo-1", "setup.sh on solo-1")
+		_, err := tab.WaitFor("Load and validate site browser", "Check solo-1", "Upload to solo-1", "setup.sh on solo-1")
 		require.NoError(t, err)
 	})
 
