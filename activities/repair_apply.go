@@ -229,7 +229,7 @@ func (r *Repairs) confirmOnce(ctx context.Context, node Node, token string) (boo
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // what it was for is done
 	return repair.Node{Client: conn}.Confirm(ctx, token)
 }
 

@@ -162,7 +162,7 @@ func bootOf(ctx context.Context, node Node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // what it was for is done
 	out, err := conn.Run(ctx, ssh.Command{Op: "read the boot id", Script: "cat /proc/sys/kernel/random/boot_id", Sudo: true})
 	return strings.TrimSpace(out.Stdout), err
 }

@@ -159,16 +159,6 @@ func (s Survey) unit(name string) unit {
 	return unit{}
 }
 
-// booted reports whether the running kernel has the boot parameter.
-func (s Survey) booted(parameter string) bool {
-	for _, w := range strings.Fields(s.state("cmdline")) {
-		if w == parameter {
-			return true
-		}
-	}
-	return false
-}
-
 // Zone is the time zone /etc/localtime links to; empty when it is no such link.
 func (s Survey) Zone() string {
 	_, zone, _ := strings.Cut(s.files["/etc/localtime"].real, "/zoneinfo/")

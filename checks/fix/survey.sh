@@ -137,7 +137,6 @@ survey() {
 	state tools tools
 	state swaps cat /proc/swaps
 	state selinux cat /sys/fs/selinux/enforce
-	state cmdline cat /proc/cmdline
 	state tmp run findmnt -n -o TARGET,SOURCE,OPTIONS -T /tmp
 	state leftovers leftovers
 	state processes processes

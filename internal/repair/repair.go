@@ -57,7 +57,7 @@ type Node struct {
 // Errors: those of ssh.Client.Run, and fault.Protocol.
 func (n Node) Survey(ctx context.Context) (fix.Survey, error) {
 	cmd := ssh.Command{Op: "survey the node", Script: "root=" + ssh.Quote(n.Root) + "\n" + fix.Surveyor(), Sudo: true}
-	out, err := n.Client.Run(ctx, cmd)
+	out, err := n.Run(ctx, cmd)
 	if err != nil {
 		return fix.Survey{}, err
 	}
@@ -194,7 +194,7 @@ func (n Node) run(ctx context.Context, op, body string) (Report, error) {
 	// In a function, so that bash has read everything before any of it runs.
 	script := "root=" + ssh.Quote(n.Root) + "\n" + fix.Fingerprint() + library +
 		"main() {\nprintf 'acpflow-repair 1\\n' >&3\n" + body + "boot\nprintf 'end %s\\n' \"$count\" >&3\n}\nmain 3>&1 </dev/null >&2\n"
-	out, err := n.Client.Run(ctx, ssh.Command{Op: op, Script: script, Sudo: true})
+	out, err := n.Run(ctx, ssh.Command{Op: op, Script: script, Sudo: true})
 	if out.ExitCode == 75 {
 		return Report{}, fault.New(fault.Conflict, op, n.Target(), "wait until it has ended, then retry", err)
 	}
