@@ -108,7 +108,7 @@ func run(ctx context.Context, o options, args []string) error {
 		}
 	}
 	if o.wants(fleetGoals) {
-		if err := fleetInNetwork(ctx, o, args, rep); err != nil {
+		if err := fleetInNetwork(ctx, args, rep); err != nil {
 			return fmt.Errorf("checks of many machines: %w", err)
 		}
 	}

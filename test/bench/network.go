@@ -20,7 +20,7 @@ const fleetCommand = "inside-network"
 
 // fleetInNetwork measures checks of many machines in a process of its own that
 // sees nothing but a loopback device on which every address of fleetNet answers.
-func fleetInNetwork(ctx context.Context, o options, args []string, rep *report) (err error) {
+func fleetInNetwork(ctx context.Context, args []string, rep *report) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("a network namespace and sshd need root. Fix: run as root")
 	}

@@ -117,7 +117,7 @@ func (r *recorded) serve(conn net.Conn) {
 }
 
 func (r *recorded) session(channel ssh.Channel, requests <-chan *ssh.Request, at net.Addr) {
-	defer channel.Close()
+	defer func() { _ = channel.Close() }() // io.EOF when the client was first
 	for request := range requests {
 		if request.WantReply {
 			_ = request.Reply(request.Type == "exec", nil) // as above
