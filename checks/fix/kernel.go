@@ -102,7 +102,6 @@ func fixBoot(d *draft) {
 	}
 	fix := Fix{
 		ID: "boot", Title: "Boot with " + strings.Join(parameters, " "), Rules: rules, Reboot: true,
-		Note: "counts after a reboot, which comes last and once per node",
 	}
 	configs := d.Survey.rows("grub-configs")
 	entries := d.Survey.has("grub-configs", "entries") && d.Survey.has("tools", "grubby")

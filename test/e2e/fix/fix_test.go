@@ -52,7 +52,7 @@ var mended = []string{
 // nothing, and the undo brings every file back byte for byte.
 func TestRepairThereAndBack(t *testing.T) {
 	r := newRig(t)
-	doc := r.document(t)
+	doc := r.document(t, "CHK-06", "CHK-07")
 	r.script(t, broken)
 	before := r.tree(t)
 
@@ -137,4 +137,49 @@ systemctl daemon-reload; systemctl reload ssh`)
 	assert.Equal(t, before, r.script(t, "sha256sum /etc/ssh/sshd_config; stat -c %f:%u:%g /etc/ssh/sshd_config; ls /etc/ssh/sshd_config.d"))
 	r.decide(t, id, "fix.04-apply", workflows.Abort)
 	r.until(t, id, func(p *workflows.Progress) bool { return p.Outcome == workflows.Aborted })
+}
+
+// Packages go by exact name after an approval that tells what goes with them,
+// and a node that needs it is rebooted once.
+func TestPackagesAndReboot(t *testing.T) {
+	r := newRig(t)
+	r.document(t, "CHK-01")
+	r.script(t, `
+deb() { # NAME DEPENDS
+	mkdir -p "/tmp/$1/DEBIAN" && printf 'Package: %s\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <n@example.com>\nDescription: test\n%s' "$1" "${2:+Depends: $2
+}" >"/tmp/$1/DEBIAN/control" && dpkg-deb -b "/tmp/$1" "/tmp/$1.deb" >/dev/null && dpkg -i "/tmp/$1.deb" >/dev/null; }
+deb podman; deb cockpit-podman podman; deb python3-docker
+cp /bin/sleep /usr/bin/conmon; setsid /usr/bin/conmon 1000 </dev/null >/dev/null 2>&1 &
+mkdir -p /etc/default /boot/grub
+printf 'GRUB_CMDLINE_LINUX="quiet"\n' >/etc/default/grub
+printf 'linux /vmlinuz quiet\n' >/boot/grub/grub.cfg
+printf '#!/bin/sh\n. /etc/default/grub\necho "linux /vmlinuz $GRUB_CMDLINE_LINUX" >/boot/grub/grub.cfg\n' >/usr/sbin/update-grub
+chmod 755 /usr/sbin/update-grub`)
+	grub := "cat /etc/default/grub /boot/grub/grub.cfg; stat -c %f:%u:%g:%Y /etc/default/grub /boot/grub/grub.cfg"
+	before, boot := r.script(t, grub), r.script(t, "cat /proc/sys/kernel/random/boot_id")
+
+	id := r.start(t, workflows.FixName, workflows.Request{})
+	p := r.until(t, id, func(p *workflows.Progress) bool { return p.Gate != nil })
+	require.Equal(t, "fix.05-remove-packages", p.Gate.Step, p.Gate.Text())
+	for _, part := range []string{"dpkg podman 1.0", "go too: cockpit-podman", "conmon (pid"} {
+		assert.Contains(t, p.Gate.Question, part)
+	}
+	assert.NotContains(t, p.Gate.Question, "python3-docker")
+	r.powerButton(t)
+	r.decide(t, id, "fix.05-remove-packages", workflows.Approve)
+
+	// The parameter is in the boot menu, but the lab's kernel is not the node's own.
+	p = r.until(t, id, func(p *workflows.Progress) bool {
+		return p.Gate != nil && p.Gate.Step != "fix.05-remove-packages"
+	})
+	require.Equal(t, "fix.08-check", p.Gate.Step, p.Gate.Text())
+	assert.Contains(t, p.Steps[6].Evidence.Summary, "rebooted: solo-1")
+	assert.NotEqual(t, boot, r.script(t, "cat /proc/sys/kernel/random/boot_id"))
+	assert.Contains(t, r.script(t, "cat /boot/grub/grub.cfg"), "transparent_hugepage=never")
+	assert.Equal(t, "python3-docker\n", r.script(t, "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n' | sed -n 's/^ii  *//p' | grep -E 'podman|docker'"))
+	r.decide(t, id, "fix.08-check", workflows.Skip)
+	r.until(t, id, func(p *workflows.Progress) bool { return p.Ended != nil })
+
+	r.until(t, r.start(t, workflows.UndoFixName, workflows.Request{}), func(p *workflows.Progress) bool { return p.Ended != nil })
+	assert.Equal(t, before, r.script(t, grub))
 }

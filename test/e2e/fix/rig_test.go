@@ -5,6 +5,7 @@ package fix
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,8 +59,9 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// document is the lab's site under a later edition, which has temporary settings.
-func (r *rig) document(t *testing.T) *site.Site {
+// document is the lab's site under a later edition, which has temporary settings,
+// without some waivers.
+func (r *rig) document(t *testing.T, unwaived ...string) *site.Site {
 	t.Helper()
 	path := filepath.Join(r.lab.Dir(), lab.FileSite)
 	data, err := os.ReadFile(path)
@@ -70,13 +72,28 @@ func (r *rig) document(t *testing.T) *site.Site {
 	_, server, _ := strings.Cut(r.script(t, "cat /etc/resolv.conf"), "nameserver ")
 	r.resolver = strings.TrimSpace(server) // a dead one makes every sudo slow
 	doc.Clusters[0].NameServers = []string{r.resolver}
-	doc.Waivers = slices.DeleteFunc(doc.Waivers, func(w site.Waiver) bool { return w.Rule == "CHK-06" || w.Rule == "CHK-07" })
+	doc.Waivers = slices.DeleteFunc(doc.Waivers, func(w site.Waiver) bool { return slices.Contains(unwaived, w.Rule) })
 	body, err := json.Marshal(doc) // JSON tags are the document's names
 	require.NoError(t, err)
 	body, err = yaml.JSONToYAML(body)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(r.sites, "broken.yaml"), body, 0o600))
 	return doc
+}
+
+// powerButton boots the node again once it has gone down: a lab node that
+// reboots ends, like a machine whose firmware stays off.
+func (r *rig) powerButton(t *testing.T) {
+	ctx := t.Context()
+	go func() {
+		for ctx.Err() == nil {
+			time.Sleep(200 * time.Millisecond)
+			if _, err := r.node.Exec(ctx, "true"); errors.Is(err, lab.ErrOff) {
+				assert.NoError(t, r.node.PowerOn(ctx))
+				return
+			}
+		}
+	}()
 }
 
 func (r *rig) script(t *testing.T, script string) string {
