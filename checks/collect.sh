@@ -12,9 +12,11 @@
 # bytes are left out of values; a value above 64 KiB is cut, one byte too long.
 #
 # A process costs more than all that is done without one: a fact comes from
-# `file` or `own` if it can, from `fact` if it takes a program.
+# `file` or `own` if it can, from `fact` if it takes a program. What ends a
+# pipeline runs in this shell (lastpipe): to read an output takes no process.
 export LC_ALL=C LANG=C
 unset -v TZ
+shopt -s lastpipe
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 count=0 all='' out='' name='' text=''
 
@@ -24,51 +26,78 @@ keep() {
 	count=$((count + 1))
 }
 
-# fact NAME COMMAND...: what a program prints.
-fact() {
-	local name=$1 out
-	shift
-	out=$("$@" 3>&- | head -c 65537
-		codes=("${PIPESTATUS[@]}")
-		[ "${codes[1]}" = 0 ] || codes[0]=125
-		printf ' %s' "${codes[0]}")
-	keep "$name" "${out##* }" "${out% *}"
-}
-
 # own NAME FUNCTION...: what a function of this script leaves in $out.
 own() {
-	local name=$1
-	shift
 	out=''
-	"$@"
-	keep "$name" $? "${out:0:65537}"
+	"${@:2}"
+	keep "$1" $? "${out:0:65537}"
 }
+
+# fact NAME COMMAND...: what a program prints.
+fact() { own "$1" capture "${@:2}"; }
 
 # file NAME PATH: a file's content.
 file() {
 	if ! exists "$2"; then
 		keep "$1" 66 ''
-	elif [ -f "$2" ] && slurp "$2"; then
+	elif [ -f "$2" ] && slurp <"$2"; then
 		keep "$1" 0 "$text"
 	else # empty, or not to be read: cat tells which
 		fact "$1" run cat -- "$2"
 	fi
 }
 
-# slurp PATH: its first 64 KiB and a byte into $text; false when there is nothing.
+# slurp [MOST]: stdin into $text, 64 KiB and a byte at most; false when it is empty.
 slurp() {
 	text=''
-	IFS='' read -r -N 65537 -d '' text <"$1"
+	IFS='' read -r -N "${1:-65537}" -d '' text
 	[ -n "$text" ]
+}
+
+# capture COMMAND...: what it prints into $out; returns its status.
+capture() {
+	local status
+	"$@" | slurp
+	status=${PIPESTATUS[0]}
+	out=$text
+	return "$status"
+}
+
+# sift OPTION PATTERN COMMAND...: as capture, but what grep leaves of it.
+sift() {
+	local status
+	"${@:3}" | grep "$1" -- "$2" | slurp
+	status=${PIPESTATUS[0]}
+	out=$text
+	return "$status"
+}
+
+# skim PATTERN: adds to $out the lines of $text that match. Comments never do:
+# they are most lines of /etc, and no rule wants them.
+skim() {
+	local line IFS=$'\n'
+	set -f
+	for line in $text; do
+		if [[ $line != \#* && $line =~ $1 ]]; then out+=$line$'\n'; fi
+	done
+	set +f
 }
 
 # run COMMAND...: bounded, because a dead mount or a stuck bus must not hold the node.
 run() { timeout -k 1 10 "$@"; }
 
+# yes_or_no COMMAND...: its status, of which 1 is an answer, not a failure.
+yes_or_no() {
+	local status
+	"$@"
+	status=$?
+	[ $status -eq 1 ] || return $status
+}
+
 exists() { [ -e "$1" ] || [ -L "$1" ]; }
 
 # matching PATTERN FILE...: lines of those files that are there. That none
-# matches, grep's status 1, is an answer.
+# matches is an answer.
 matching() {
 	local pattern=$1 f there=()
 	shift
@@ -76,14 +105,35 @@ matching() {
 		if exists "$f"; then there+=("$f"); fi
 	done
 	[ ${#there[@]} -gt 0 ] || return 66
-	run grep -h -E -- "$pattern" "${there[@]}"
-	local s=$?
-	[ $s -eq 1 ] || return $s
+	for f in "${there[@]}"; do
+		at_hand "$f" || break
+		skim "$pattern"
+		f=''
+	done
+	[ -n "$f" ] || return 0
+	yes_or_no capture run grep -h -E -- "$pattern" "${there[@]}"
+}
+
+# at_hand FILE: reads it into $text; false if that is for grep to do or to fail
+# at: the file is long or empty, or lies where there may be a dead mount.
+at_hand() {
+	[[ $1 == /etc/* || $1 == /proc/* ]] && [ -f "$1" ] && slurp <"$1" && [ ${#text} -le 65536 ]
+}
+
+architecture() {
+	if [ -e /proc/sys/kernel/arch ]; then # since 6.1
+		slurp </proc/sys/kernel/arch
+		out=$text
+	else
+		capture uname -m
+	fi
 }
 
 timezone() {
-	date +%z || return
-	readlink -f /etc/localtime || true
+	local zone
+	printf -v zone '%(%z)T' -1
+	if [ -L /etc/localtime ]; then capture readlink -f /etc/localtime; else out=/etc/localtime$'\n'; fi
+	out=$zone$'\n'$out
 }
 
 first_of() {
@@ -98,8 +148,8 @@ first_of() {
 # modules: NAME and how the kernel has it.
 modules() {
 	local m state loaded='' builtin=''
-	slurp /proc/modules && loaded=$'\n'$text
-	slurp "/lib/modules/$kernel/modules.builtin" && builtin=$text
+	slurp </proc/modules && loaded=$'\n'$text
+	slurp <"/lib/modules/$kernel/modules.builtin" && builtin=$text
 	for m in ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack_ipv4 nf_conntrack_ipv6 geneve openvswitch; do
 		if [[ $loaded == *$'\n'"$m "* ]]; then
 			state=loaded
@@ -117,7 +167,7 @@ units() {
 	for u in apparmor firewalld ufw iptables ip6tables nftables kubelet systemd-resolved chronyd chrony ntpd ntp systemd-timesyncd; do
 		list+=("$u.service")
 	done
-	run systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState "${list[@]}"
+	capture run systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState "${list[@]}"
 }
 
 tools() {
@@ -161,17 +211,14 @@ processes() {
 
 kubernetes_files() {
 	exists /etc/kubernetes || return 66
-	run find /etc/kubernetes ! -type d -print
+	capture run find /etc/kubernetes ! -type d -print
 }
 
 # cpu: the first processor; the others are like it.
 cpu() {
-	local line
-	while IFS='' read -r line && [ -n "$line" ]; do
-		case $line in
-		vendor_id* | model\ name* | cpu\ MHz* | cpu\ cores* | siblings* | CPU\ implementer* | CPU\ part* | Hardware*) out+=$line$'\n' ;;
-		esac
-	done </proc/cpuinfo
+	slurp 8192 </proc/cpuinfo # of all processors it would take long
+	text=${text%%$'\n\n'*}
+	skim '^(vendor_id|model name|cpu MHz|cpu cores|siblings|CPU implementer|CPU part|Hardware)'
 }
 
 # cpufreq: GOVERNOR and highest clock in kHz, of all processors, each pair once.
@@ -187,10 +234,8 @@ cpufreq() {
 }
 
 memory() {
-	local line
-	while read -r line; do
-		case $line in MemTotal:* | SwapTotal:*) out+=$line$'\n' ;; esac
-	done </proc/meminfo
+	slurp </proc/meminfo
+	skim '^(Mem|Swap)Total:'
 }
 
 # dmi: what the board says it is.
@@ -201,36 +246,38 @@ dmi() {
 	done
 }
 
-# virtualization: "none" is a machine of iron; its status is 1.
+# virtualization: "none" is a machine of iron. A processor that serves a
+# hypervisor says so without a program, but in Xen, whose host does so, too.
 virtualization() {
-	run systemd-detect-virt
-	local s=$?
-	[ $s -eq 1 ] || return $s
+	local vendor=''
+	slurp 8192 </proc/cpuinfo
+	if [[ $text == *' hypervisor'[[:space:]]* && ! -e /proc/xen && ! -e /sys/hypervisor/type ]]; then
+		read -r vendor </sys/class/dmi/id/sys_vendor
+		out="hypervisor${vendor:+ of $vendor}"$'\n'
+	else
+		yes_or_no capture run systemd-detect-virt
+	fi
 }
 
 # spaces: of every mounted file system but what belongs to the kernel and to containers.
 spaces() {
-	run df -a -P -B 1 | grep -v -E ' (/proc|/sys|/dev|/run|/snap|/var/lib/(docker|containers|containerd|kubelet|snapd))(/|$)'
-	return "${PIPESTATUS[0]}"
+	sift -vE ' (/proc|/sys|/dev|/run|/snap|/var/lib/(docker|containers|containerd|kubelet|snapd))(/|$)' run df -a -P -B 1
 }
 
 # packages: "rpm NAME VERSION" and "dpkg STATE NAME VERSION" of what may conflict,
 # and the name alone of each package manager that answered.
 packages() {
-	local like=' [^ ]*(docker|moby|podman|containerd|runc|rootlesskit|rkt|containernetworking|apptainer|kube|cri-o|cri-tools|nerdctl|k3s|rke2|k0s)' s
+	local like=' [^ ]*(docker|moby|podman|containerd|runc|rootlesskit|rkt|containernetworking|apptainer|kube|cri-o|cri-tools|nerdctl|k3s|rke2|k0s)' found=''
 	if type -P dpkg-query >/dev/null && [ -s /var/lib/dpkg/status ]; then
 		# shellcheck disable=SC2016 # dpkg's own variables
-		run dpkg-query -W -f 'dpkg ${db:Status-Abbrev}${Package} ${Version}\n' | grep -E "^dpkg [a-zA-Z]+$like"
-		s=${PIPESTATUS[0]}
-		[ "$s" = 0 ] || return "$s"
-		printf 'dpkg\n'
+		sift -E "^dpkg [a-zA-Z]+$like" run dpkg-query -W -f 'dpkg ${db:Status-Abbrev}${Package} ${Version}\n' || return
+		found+=${out}dpkg$'\n'
 	fi
 	if type -P rpm >/dev/null && { [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; }; then
-		run rpm -qa --qf 'rpm %{NAME} %{VERSION}-%{RELEASE}\n' | grep -E "^rpm$like"
-		s=${PIPESTATUS[0]}
-		[ "$s" = 0 ] || return "$s"
-		printf 'rpm\n'
+		sift -E "^rpm$like" run rpm -qa --qf 'rpm %{NAME} %{VERSION}-%{RELEASE}\n' || return
+		found+=${out}rpm$'\n'
 	fi
+	out=$found
 }
 
 snaps() {
@@ -257,35 +304,32 @@ binaries() {
 sshd_settings() {
 	local sshd
 	sshd=$(type -P sshd) || return 127
-	run "$sshd" -T | grep -i -E '^(port|usedns|usepam|permitrootlogin|passwordauthentication|pubkeyauthentication|kbdinteractiveauthentication|allowusers|denyusers) '
-	return "${PIPESTATUS[0]}"
+	sift -iE '^(port|usedns|usepam|permitrootlogin|passwordauthentication|pubkeyauthentication|kbdinteractiveauthentication|allowusers|denyusers) ' run "$sshd" -T
 }
 
 # offload: of ARM machines only, where a rule asks.
 offload() {
-	local d s
+	local d rows=''
 	[ "$machine" = aarch64 ] || return 66
 	type -P ethtool >/dev/null || return 127
 	for d in /sys/class/net/*/device; do
 		exists "$d" || continue
 		d=${d%/device}
-		run ethtool -k "${d##*/}" | while read -r line; do
-			case $line in tx-checksumming:*) printf '%s %s\n' "${d##*/}" "${line#*: }" ;; esac
-		done
-		s=${PIPESTATUS[0]}
-		[ "$s" = 0 ] || return "$s"
+		capture run ethtool -k "${d##*/}" || return
+		if [[ $out =~ tx-checksumming:\ ([^$'\n']*) ]]; then rows+="${d##*/} ${BASH_REMATCH[1]}"$'\n'; fi
 	done
+	out=$rows
 }
 
 collect_system() {
 	local machine kernel=''
-	machine=$(uname -m)
 	read -r kernel </proc/sys/kernel/osrelease
-	fact machine uname -m
+	own machine architecture
+	machine=${out%$'\n'}
 	file kernel /proc/sys/kernel/osrelease
 	file hostname /proc/sys/kernel/hostname
 	file machine-id /etc/machine-id
-	fact timezone timezone
+	own timezone timezone
 	keep uid 0 "$EUID"
 	keep sudo-user 0 "${SUDO_USER-}"
 	first_of os-release /etc/os-release /usr/lib/os-release
@@ -293,18 +337,18 @@ collect_system() {
 	file redhat-release /etc/redhat-release
 	first_of kylin-release /etc/.productinfo /etc/kylin-release
 	file cmdline /proc/cmdline
-	fact grub matching '^[[:space:]]*((linux(16|efi)?|title|options)[[:space:]]|(set )?kernelopts=)' /boot/grub2/grub.cfg /boot/grub/grub.cfg \
+	own grub matching '^[[:space:]]*((linux(16|efi)?|title|options)[[:space:]]|(set )?kernelopts=)' /boot/grub2/grub.cfg /boot/grub/grub.cfg \
 		/boot/efi/EFI/*/grub.cfg /boot/grub2/grubenv /boot/efi/EFI/*/grubenv /boot/loader/entries/*.conf
-	fact grub-default matching '^[[:space:]]*GRUB_CMDLINE_LINUX' /etc/default/grub /etc/default/grub.d/*.cfg
+	own grub-default matching '^[[:space:]]*GRUB_CMDLINE_LINUX' /etc/default/grub /etc/default/grub.d/*.cfg
 	own modules modules
 	file apparmor /sys/module/apparmor/parameters/enabled
 	file apparmor-profiles /sys/kernel/security/apparmor/profiles
 	file selinux /sys/fs/selinux/enforce
-	fact selinux-config matching '^[[:space:]]*SELINUX=' /etc/selinux/config
-	fact ufw matching '^[[:space:]]*ENABLED=' /etc/ufw/ufw.conf
+	own selinux-config matching '^[[:space:]]*SELINUX=' /etc/selinux/config
+	own ufw matching '^[[:space:]]*ENABLED=' /etc/ufw/ufw.conf
 	file swaps /proc/swaps
-	fact fstab-swap matching '^[[:space:]]*[^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)' /etc/fstab
-	fact offload offload
+	own fstab-swap matching '^[[:space:]]*[^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)' /etc/fstab
+	own offload offload
 }
 
 collect_machine() {
@@ -313,20 +357,20 @@ collect_machine() {
 	own cpufreq cpufreq
 	own memory memory
 	own dmi dmi
-	fact virtualization virtualization
+	own virtualization virtualization
 	fact disks run lsblk -P -b -e 1,7,11 -o NAME,KNAME,PKNAME,TYPE,ROTA,SIZE,MOUNTPOINT
-	fact mounts matching '^[^ ]+ (/|/tmp|/var|/var/lib|/var/lib/etcd|/var/lib/containerd|/cpaas) ' /proc/self/mounts
-	fact spaces spaces
+	own mounts matching '^[^ ]+ (/|/tmp|/var|/var/lib|/var/lib/etcd|/var/lib/containerd|/cpaas) ' /proc/self/mounts
+	own spaces spaces
 }
 
 collect_services() {
-	fact units units
+	own units units
 	fact tasks-max run systemctl show -p DefaultTasksMax
-	fact sshd sshd_settings
-	fact sshd-config matching '^[[:space:]]*([Uu][Ss][Ee]|[Ii][Nn][Cc][Ll][Uu][Dd][Ee]|[Mm][Aa][Tt][Cc][Hh])' /etc/ssh/sshd_config
-	fact hosts matching '[[:space:]]localhost([[:space:]#]|$)' /etc/hosts
+	own sshd sshd_settings
+	own sshd-config matching '^[[:space:]]*([Uu][Ss][Ee]|[Ii][Nn][Cc][Ll][Uu][Dd][Ee]|[Mm][Aa][Tt][Cc][Hh])' /etc/ssh/sshd_config
+	own hosts matching '[[:space:]]localhost([[:space:]#]|$)' /etc/hosts
 	file resolv /etc/resolv.conf
-	fact time-peers matching '^[[:space:]]*(server|pool|peer|NTP=|FallbackNTP=)' /etc/chrony.conf /etc/chrony/chrony.conf /etc/ntp.conf /etc/systemd/timesyncd.conf
+	own time-peers matching '^[[:space:]]*(server|pool|peer|NTP=|FallbackNTP=)' /etc/chrony.conf /etc/chrony/chrony.conf /etc/ntp.conf /etc/systemd/timesyncd.conf
 	fact addresses run ip -o addr show
 	fact route4 run ip -4 route show
 	fact route6 run ip -6 route show
@@ -339,21 +383,26 @@ collect_software() {
 	own leftovers paths /var/lib/docker /var/lib/containerd /var/log/pods /var/lib/kubelet/pki /var/lib/nerdctl /opt/nerdctl
 	own etcd-data paths /var/lib/etcd/member
 	own processes processes
-	fact kubernetes-files kubernetes_files
-	fact packages packages
+	own kubernetes-files kubernetes_files
+	own packages packages
 	own snaps snaps
 	own binaries binaries
 }
 
-# In a function, so that bash has read the whole script before any of it runs.
-collect() {
-	printf 'acpflow-facts 2\n' >&3
+read_all() {
 	fact time-start date +%s.%N
 	collect_system
 	collect_machine
 	collect_services
 	collect_software
 	fact time-end date +%s.%N
+}
+
+# In a function, so that bash has read the whole script before any of it runs.
+# No program that it runs has the output at hand.
+collect() {
+	printf 'acpflow-facts 2\n' >&3
+	read_all 3>&-
 	printf 'facts ' >&3
 	printf '%s' "$all" | base64 -w 0 >&3
 	printf '\nend %s\n' "$count" >&3

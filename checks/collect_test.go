@@ -132,13 +132,13 @@ func TestCollectorMatching(t *testing.T) {
 	fstab := filepath.Join(dir, "fstab")
 	require.NoError(t, os.WriteFile(fstab, []byte("#/dev/a none swap sw 0 0\n/dev/b none swap sw 0 0\n/dev/swap /swap ext4 rw 0 0\n/dev/c none swap\n"), 0o644))
 	script := Collector()
-	pattern := script[strings.Index(script, "fact fstab-swap matching ")+len("fact fstab-swap matching "):]
+	pattern := script[strings.Index(script, "own fstab-swap matching ")+len("own fstab-swap matching "):]
 	pattern = pattern[:strings.Index(pattern, " /etc/fstab")]
-	both := "matching " + pattern + ` "$1" "$1.other"; echo status $?`
+	both := "matching " + pattern + ` "$1" "$1.other"; s=$?; printf "%sstatus $s" "$out"`
 	assert.Equal(t, []string{"/dev/b none swap sw 0 0", "/dev/c none swap", "status 0"}, runFunction(t, both, fstab))
-	assert.Equal(t, []string{"status 0"}, runFunction(t, `matching nothing "$1"; echo status $?`, fstab))
-	assert.Equal(t, []string{"status 66"}, runFunction(t, `matching nothing "$1"; echo status $?`, dir+"/nothing"))
-	assert.Equal(t, []string{"status 2"}, runFunction(t, `matching nothing "$1"; echo status $?`, dir))
+	assert.Equal(t, []string{"status 0"}, runFunction(t, `matching nothing "$1"; echo "status $?$out"`, fstab))
+	assert.Equal(t, []string{"status 66"}, runFunction(t, `matching nothing "$1"; echo "status $?$out"`, dir+"/nothing"))
+	assert.Equal(t, []string{"status 2"}, runFunction(t, `matching nothing "$1"; echo "status $?$out"`, dir))
 }
 
 // A file's content arrives as it is, but for zero bytes, up to its bound.
