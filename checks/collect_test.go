@@ -127,18 +127,52 @@ func TestCollectorPaths(t *testing.T) {
 	assert.Equal(t, []string{"none absent", "empty empty", "disk empty", "full full", "file file", "dangling file", "/proc full mount"}, got)
 }
 
+// Files are matched by the shell itself where no mount can be dead, as under
+// /proc, and by grep elsewhere and when they are long: the answer is the same.
 func TestCollectorMatching(t *testing.T) {
 	dir := t.TempDir()
-	fstab := filepath.Join(dir, "fstab")
-	require.NoError(t, os.WriteFile(fstab, []byte("#/dev/a none swap sw 0 0\n/dev/b none swap sw 0 0\n/dev/swap /swap ext4 rw 0 0\n/dev/c none swap\n"), 0o644))
+	fstab := "#/dev/a none swap sw 0 0\n/dev/b none swap sw 0 0\n\n/dev/* /swap ext4 rw 0 0\n # none swap\n/dev/[a-z]* none swap"
+	for name, content := range map[string]string{"fstab": fstab, "long": strings.Repeat("/dev/a / ext4 rw 0 0\n", 4000) + fstab, "empty": ""} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
 	script := Collector()
 	pattern := script[strings.Index(script, "own fstab-swap matching ")+len("own fstab-swap matching "):]
 	pattern = pattern[:strings.Index(pattern, " /etc/fstab")]
-	both := "matching " + pattern + ` "$1" "$1.other"; s=$?; printf "%sstatus $s" "$out"`
-	assert.Equal(t, []string{"/dev/b none swap sw 0 0", "/dev/c none swap", "status 0"}, runFunction(t, both, fstab))
-	assert.Equal(t, []string{"status 0"}, runFunction(t, `matching nothing "$1"; echo "status $?$out"`, fstab))
-	assert.Equal(t, []string{"status 66"}, runFunction(t, `matching nothing "$1"; echo "status $?$out"`, dir+"/nothing"))
-	assert.Equal(t, []string{"status 2"}, runFunction(t, `matching nothing "$1"; echo "status $?$out"`, dir))
+	two := []string{"/dev/b none swap sw 0 0", "/dev/[a-z]* none swap"}
+	for _, at := range []string{dir, "/proc/self/root" + dir} {
+		matching := func(pattern string, files ...string) []string {
+			line := "cd /dev; matching " + pattern
+			for _, f := range files {
+				line += " '" + at + "/" + f + "'"
+			}
+			return runFunction(t, line+`; s=$?; printf '%s\nstatus %s' "$out" $s`)
+		}
+		assert.Equal(t, append(slices.Clone(two), "status 0"), matching(pattern, "fstab", "other"))
+		assert.Equal(t, append(slices.Concat(two, two), "status 0"), matching(pattern, "fstab", "fstab"))
+		assert.Equal(t, append(slices.Concat(two, two), "status 0"), matching(pattern, "fstab", "long"))
+		assert.Equal(t, []string{"status 0"}, matching("nothing", "fstab"))
+		assert.Equal(t, []string{"status 0"}, matching("nothing", "empty"))
+		assert.Equal(t, []string{"status 66"}, matching("nothing", "other"))
+		assert.Equal(t, []string{"status 2"}, matching("nothing", "."))
+	}
+}
+
+// What a program prints arrives as it is with its status, up to its bound.
+func TestCollectorPrograms(t *testing.T) {
+	for line, want := range map[string]string{
+		`fact x printf 'a\n\nb \n\n'`:                   "x 0 7\na\n\nb \n\n\n",
+		`fact x sh -c 'printf "a\0b"; exit 3'`:          "x 3 2\nab\n",
+		`fact x true`:                                   "x 0 0\n\n",
+		`fact x no-such-program`:                        "x 127 0\n\n",
+		`fact x run sh -c 'kill -9 $$'`:                 "x 137 0\n\n",
+		`own x sift -E a sh -c 'echo a; echo b; false'`: "x 1 2\na\n\n",
+		`own x yes_or_no capture sh -c 'echo; exit 1'`:  "x 0 1\n\n\n",
+		`own x yes_or_no capture sh -c 'echo; exit 2'`:  "x 2 1\n\n\n",
+	} {
+		assert.Equal(t, want, runRaw(t, line+`; printf %s "$all"`), line)
+	}
+	out := runRaw(t, `fact x sh -c 'head -c 10485760 /dev/zero | tr "\0" x'; printf %s "$all"`)
+	assert.Contains(t, out, " 65537\n"+strings.Repeat("x", 65537)+"\n")
 }
 
 // A file's content arrives as it is, but for zero bytes, up to its bound.
