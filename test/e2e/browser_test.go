@@ -55,14 +55,14 @@ func TestInstallFromTheBrowser(t *testing.T) {
 	})
 
 	t.Run("the history reads like the runbook", func(t *testing.T) {
-		require.NoError(t, tab.Open(runPage(t, first, "history")))
+		require.NoError(t, tab.Open(runPage(t, first, "history?per-page=250")))
 		_, err := tab.WaitFor("Load and validate site browser", "Check solo-1", "Upload to solo-1", "setup.sh on solo-1")
 		require.NoError(t, err)
 	})
 
 	p := world.succeeds(t, first)
 	assert.Equal(t, "CHG-7", p.Request.Change)
-	require.NoError(t, tab.Open(runPage(t, first, "history")))
+	require.NoError(t, tab.Open(runPage(t, first, "history?per-page=250")))
 	_, err = tab.WaitFor("COMPLETED")
 	require.NoError(t, err)
 }
