@@ -16,8 +16,8 @@ import (
 // container can break.
 const broken = `
 unit() { printf '[Unit]\nDescription=%s of a test\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n' "$1" >/etc/systemd/system/$1.service; }
-printf '::1 localhost\n10.9.8.7 localhost db  # moved\n' >/etc/hosts                          # 1 CHK-12
-{ echo '# made by hand'; echo 'nameserver 172.16.0.1'; echo 'options timeout:1'                 # 2 CHK-13
+printf '::1 localhost\n10.9.8.7 localhost db  # moved\n127.0.1.1 solo-1 Bad-Name\n' >/etc/hosts  # 1 CHK-12, and a name that sudo finds
+{ echo '# made by hand'; echo 'nameserver 172.16.0.1'; echo 'options timeout:1 attempts:1'      # 2 CHK-13
   printf 'search'; for i in $(seq 40); do printf ' d%s.example.com' "$i"; done                  # 3 DNS-01
   printf ' %s.example.com' "$(printf 'a%.0s' $(seq 260))"                                       # 4 DNS-02
   for i in $(seq 30); do printf ' %s%s.example.com' "$(printf 'b%.0s' $(seq 60))" "$i"; done    # 5 DNS-03
@@ -70,7 +70,7 @@ func TestRepairThereAndBack(t *testing.T) {
 	for _, f := range first.Steps[len(first.Steps)-1].Evidence.Findings {
 		assert.NotContains(t, mended, f.Rule, "%+v", f)
 	}
-	assert.Contains(t, r.script(t, "cat /etc/resolv.conf"), "nameserver "+r.resolver+"\noptions timeout:1\nsearch d1.example.com")
+	assert.Contains(t, r.script(t, "cat /etc/resolv.conf"), "nameserver "+r.resolver+"\noptions timeout:1 attempts:1\nsearch d1.example.com")
 	assert.Equal(t, "640", strings.TrimSpace(r.script(t, "stat -c %a /etc/resolv.conf")))
 	assert.Equal(t, "solo-1", strings.TrimSpace(r.script(t, "uname -n")))
 	assert.Contains(t, r.script(t, "sshd -T"), "usepam no")
