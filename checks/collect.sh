@@ -50,8 +50,21 @@ file() {
 # slurp [MOST]: stdin into $text, 64 KiB and a byte at most; false when it is empty.
 slurp() {
 	text=''
-	IFS='' read -r -N "${1:-65537}" -d '' text
+	if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] > 402)); then
+		IFS='' read -r -N "${1:-65537}" text
+	else
+		slurp_parts "${1:-65537}"
+	fi
 	[ -n "$text" ]
+}
+
+# slurp_parts MOST: the same in bash 4.2, whose read -N drops what follows a zero byte.
+slurp_parts() {
+	local part=''
+	while [ ${#text} -lt "$1" ] && IFS='' read -r -d '' -n $(($1 - ${#text})) part; do
+		text+=$part part=''
+	done
+	text+=$part
 }
 
 # capture COMMAND...: what it prints into $out; returns its status.

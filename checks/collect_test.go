@@ -160,8 +160,10 @@ func TestCollectorMatching(t *testing.T) {
 // What a program prints arrives as it is with its status, up to its bound.
 func TestCollectorPrograms(t *testing.T) {
 	for line, want := range map[string]string{
-		`fact x printf 'a\n\nb \n\n'`:                   "x 0 7\na\n\nb \n\n\n",
-		`fact x sh -c 'printf "a\0b"; exit 3'`:          "x 3 2\nab\n",
+		`fact x printf 'a\n\nb \n\n'`:                             "x 0 7\na\n\nb \n\n\n",
+		`fact x sh -c 'printf "a\0b"; exit 3'`:                    "x 3 2\nab\n",
+		`printf 'a\n\0\0b\0 c' | slurp_parts 4; keep x 0 "$text"`: "x 0 4\na\nb \n",
+		`printf 'a\0b\n' | slurp_parts 99; keep x 0 "$text"`:      "x 0 3\nab\n\n",
 		`fact x true`:                                   "x 0 0\n\n",
 		`fact x no-such-program`:                        "x 127 0\n\n",
 		`fact x run sh -c 'kill -9 $$'`:                 "x 137 0\n\n",
