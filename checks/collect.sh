@@ -18,7 +18,7 @@ export LC_ALL=C LANG=C
 unset -v TZ
 shopt -s lastpipe
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-count=0 all='' out='' name='' text=''
+count=0 all='' out='' text=''
 
 # keep NAME STATUS VALUE
 keep() {
@@ -50,11 +50,7 @@ file() {
 # slurp [MOST]: stdin into $text, 64 KiB and a byte at most; false when it is empty.
 slurp() {
 	text=''
-	if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] > 402)); then
-		IFS='' read -r -N "${1:-65537}" text
-	else
-		slurp_parts "${1:-65537}"
-	fi
+	if [[ $BASH_VERSION == 4.2.* ]]; then slurp_parts "${1:-65537}"; else IFS='' read -r -N "${1:-65537}" text; fi
 	[ -n "$text" ]
 }
 
@@ -69,20 +65,18 @@ slurp_parts() {
 
 # capture COMMAND...: what it prints into $out; returns its status.
 capture() {
-	local status
 	"$@" | slurp
-	status=${PIPESTATUS[0]}
+	set -- "${PIPESTATUS[0]}"
 	out=$text
-	return "$status"
+	return "$1"
 }
 
 # sift OPTION PATTERN COMMAND...: as capture, but what grep leaves of it.
 sift() {
-	local status
 	"${@:3}" | grep "$1" -- "$2" | slurp
-	status=${PIPESTATUS[0]}
+	set -- "${PIPESTATUS[0]}"
 	out=$text
-	return "$status"
+	return "$1"
 }
 
 # skim PATTERN: adds to $out the lines of $text that match. Comments never do:
@@ -101,10 +95,9 @@ run() { timeout -k 1 10 "$@"; }
 
 # yes_or_no COMMAND...: its status, of which 1 is an answer, not a failure.
 yes_or_no() {
-	local status
 	"$@"
-	status=$?
-	[ $status -eq 1 ] || return $status
+	set -- $?
+	[ "$1" -eq 1 ] || return "$1"
 }
 
 exists() { [ -e "$1" ] || [ -L "$1" ]; }
@@ -112,19 +105,18 @@ exists() { [ -e "$1" ] || [ -L "$1" ]; }
 # matching PATTERN FILE...: lines of those files that are there. That none
 # matches is an answer.
 matching() {
-	local pattern=$1 f there=()
-	shift
-	for f in "$@"; do
+	local f there=()
+	for f in "${@:2}"; do
 		if exists "$f"; then there+=("$f"); fi
 	done
 	[ ${#there[@]} -gt 0 ] || return 66
 	for f in "${there[@]}"; do
 		at_hand "$f" || break
-		skim "$pattern"
+		skim "$1"
 		f=''
 	done
 	[ -n "$f" ] || return 0
-	yes_or_no capture run grep -h -E -- "$pattern" "${there[@]}"
+	yes_or_no capture run grep -h -E -- "$1" "${there[@]}"
 }
 
 # at_hand FILE: reads it into $text; false if that is for grep to do or to fail
@@ -133,13 +125,8 @@ at_hand() {
 	[[ $1 == /etc/* || $1 == /proc/* ]] && [ -f "$1" ] && slurp <"$1" && [ ${#text} -le 65536 ]
 }
 
-architecture() {
-	if [ -e /proc/sys/kernel/arch ]; then # since 6.1
-		slurp </proc/sys/kernel/arch
-		out=$text
-	else
-		capture uname -m
-	fi
+architecture() { # Linux 6.1 has it in a file
+	if slurp </proc/sys/kernel/arch; then out=$text; else capture uname -m; fi
 }
 
 timezone() {
@@ -150,12 +137,9 @@ timezone() {
 }
 
 first_of() {
-	local name=$1 f
-	shift
-	for f in "$@"; do
-		if exists "$f"; then break; fi
-	done
-	file "$name" "$f"
+	local f
+	for f in "${@:2}"; do ! exists "$f" || break; done
+	file "$1" "$f"
 }
 
 # modules: NAME and how the kernel has it.
@@ -176,11 +160,8 @@ modules() {
 }
 
 units() {
-	local u list=()
-	for u in apparmor firewalld ufw iptables ip6tables nftables kubelet systemd-resolved chronyd chrony ntpd ntp systemd-timesyncd; do
-		list+=("$u.service")
-	done
-	capture run systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState "${list[@]}"
+	local list=(apparmor firewalld ufw iptables ip6tables nftables kubelet systemd-resolved chronyd chrony ntpd ntp systemd-timesyncd)
+	capture run systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState "${list[@]/%/.service}"
 }
 
 tools() {
@@ -270,11 +251,6 @@ virtualization() {
 	else
 		yes_or_no capture run systemd-detect-virt
 	fi
-}
-
-# spaces: of every mounted file system but what belongs to the kernel and to containers.
-spaces() {
-	sift -vE ' (/proc|/sys|/dev|/run|/snap|/var/lib/(docker|containers|containerd|kubelet|snapd))(/|$)' run df -a -P -B 1
 }
 
 # packages: "rpm NAME VERSION" and "dpkg STATE NAME VERSION" of what may conflict,
@@ -373,7 +349,8 @@ collect_machine() {
 	own virtualization virtualization
 	fact disks run lsblk -P -b -e 1,7,11 -o NAME,KNAME,PKNAME,TYPE,ROTA,SIZE,MOUNTPOINT
 	own mounts matching '^[^ ]+ (/|/tmp|/var|/var/lib|/var/lib/etcd|/var/lib/containerd|/cpaas) ' /proc/self/mounts
-	own spaces spaces
+	# Every mounted file system but the kernel's and those of containers.
+	own spaces sift -vE ' (/proc|/sys|/dev|/run|/snap|/var/lib/(docker|containers|containerd|kubelet|snapd))(/|$)' run df -a -P -B 1
 }
 
 collect_services() {
@@ -402,20 +379,18 @@ collect_software() {
 	own binaries binaries
 }
 
-read_all() {
-	fact time-start date +%s.%N
-	collect_system
-	collect_machine
-	collect_services
-	collect_software
-	fact time-end date +%s.%N
-}
-
 # In a function, so that bash has read the whole script before any of it runs.
 # No program that it runs has the output at hand.
 collect() {
 	printf 'acpflow-facts 2\n' >&3
-	read_all 3>&-
+	{
+		fact time-start date +%s.%N
+		collect_system
+		collect_machine
+		collect_services
+		collect_software
+		fact time-end date +%s.%N
+	} 3>&-
 	printf 'facts ' >&3
 	printf '%s' "$all" | base64 -w 0 >&3
 	printf '\nend %s\n' "$count" >&3
