@@ -14,6 +14,7 @@ import (
 	"github.com/acpflow/acpflow/checks/fix"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/repair"
+	"github.com/acpflow/acpflow/site"
 )
 
 // Bounds of what a plan puts into history, in bytes.
@@ -25,10 +26,22 @@ const (
 // Repairs mends what the checks found on the nodes, and takes it back.
 type Repairs struct{ Hosts *Hosts }
 
-// RepairInput names the nodes: all of the cluster.
+// RepairInput names the nodes: all of the cluster but those to leave alone.
 type RepairInput struct {
 	Scope
-	Run string `json:"run,omitempty"` // workflow run id; of an undo: only what that run did
+	Run  string   `json:"run,omitempty"`  // workflow run id; of an undo: only what that run did
+	Omit []string `json:"omit,omitempty"` // nodes to leave alone; an undo takes all nodes
+}
+
+// cluster is the cluster of the input without the nodes to leave alone.
+func (in *RepairInput) cluster() (*site.Cluster, error) {
+	all, err := in.Scope.cluster()
+	if err != nil || len(in.Omit) == 0 {
+		return all, err
+	}
+	some := *all
+	some.Nodes = slices.DeleteFunc(slices.Clone(all.Nodes), func(n site.Node) bool { return slices.Contains(in.Omit, n.Name) })
+	return &some, nil
 }
 
 // PlannedFix is one fix as it is shown before it is done.
@@ -52,6 +65,8 @@ type NodePlan struct {
 	Left  []checks.Finding `json:"left,omitempty"` // for a person; Reason says why
 	Boot  string           `json:"boot,omitempty"` // id of the boot the node runs
 	Due   bool             `json:"due,omitempty"`  // an earlier repair waits for a reboot
+
+	Platform string `json:"platform,omitempty"` // why nothing is done here: Kubernetes is, or may be, on it
 }
 
 // RepairPlan is what is to be done on all nodes.
@@ -171,7 +186,8 @@ func planNode(scope Scope, s sight, findings, together []checks.Finding, zone st
 		out.Fault = &NodeFault{Class: fault.ClassOf(err), Message: message(err)}
 		return out
 	}
-	if n := halfDone(s.report); n > 0 {
+	out.Platform = plan.Platform
+	if n := halfDone(s.report); n > 0 && plan.Platform == "" {
 		out.Fixes = append(out.Fixes, PlannedFix{ID: "recover", Title: fmt.Sprintf("End the %d changes that a killed repair left half done", n)})
 	}
 	for _, f := range plan.Fixes {

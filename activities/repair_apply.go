@@ -125,6 +125,10 @@ func (r *Repairs) apply(ctx context.Context, in ApplyInput, node Node) (repair.R
 	if err != nil {
 		return out, err
 	}
+	if plan.Platform != "" {
+		out.Results = append(out.Results, repair.Result{What: "the whole node", Status: repair.Refused, Message: plan.Platform})
+		return out, nil
+	}
 	i := slices.IndexFunc(in.Nodes, func(a ApprovedNode) bool { return a.Node == node.Name })
 	var plain []fix.Fix
 	flush := func() error {

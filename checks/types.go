@@ -31,5 +31,13 @@ type Finding struct {
 	Nodes   []string `json:"nodes,omitempty"`  // of a finding about the cluster: those at fault
 }
 
+// Said is what was seen, with the reason behind it in brackets.
+func (f Finding) Said() string {
+	if f.Seen == "" || f.Reason == "" {
+		return f.Seen + f.Reason
+	}
+	return f.Seen + " (" + f.Reason + ")"
+}
+
 // Blocking reports whether the finding stops an install.
 func (f Finding) Blocking() bool { return f.Outcome == Fail || f.Outcome == Error }

@@ -104,6 +104,9 @@ func (f *preflightFlags) change(cmd *cobra.Command, c client.Client, verb string
 	if !ok {
 		return failf(exitCouldNot, "this acpflow has no runbook %q", verb)
 	}
+	if f.dryRun { // has nothing to ask a person about
+		f.start.request.OnFailure = workflows.OnFailureAbort
+	}
 	run, err := f.start.begin(cmd, c, book)
 	if err != nil {
 		return err
@@ -111,9 +114,13 @@ func (f *preflightFlags) change(cmd *cobra.Command, c client.Client, verb string
 	if !f.start.wait {
 		return started(cmd, run, f.out.format == "json")
 	}
-	err = unlessNotFit(follow(cmd, c, run.GetID(), followOptions{aside: true, limit: f.start.limit, stopAtGate: true}))
+	end := follow(cmd, c, run.GetID(), followOptions{aside: true, limit: f.start.limit, stopAtGate: true})
+	err = unlessNotFit(end)
 	if err == nil && f.dryRun {
-		return f.showPlan(cmd, c, run)
+		err = f.showPlan(cmd, c, run)
+		if err == nil {
+			err = end // of nodes that could not be read there is no plan
+		}
 	}
 	return err
 }
@@ -214,7 +221,7 @@ func printEvidence(w io.Writer, e *activities.Evidence) {
 		printIndented(w, e.Tail)
 	}
 	for _, f := range e.Findings {
-		printf(w, "  left to a person: %s %s on %s: %s. Fix: %s\n", f.Rule, f.Outcome, orEvery(f.Node), printable(f.Seen+f.Reason), printable(f.Fix))
+		printf(w, "  left to a person: %s %s on %s: %s. Fix: %s\n", f.Rule, f.Outcome, orEvery(f.Node), printable(f.Said()), printable(f.Fix))
 	}
 }
 

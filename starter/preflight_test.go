@@ -167,3 +167,12 @@ func TestTheWorkersVerdictCounts(t *testing.T) {
 	assert.Equal(t, exitCouldNot, exitCode(verdictOf(nil, failf(exitAborted, "cancelled"))))
 	assert.Equal(t, exitFailed, exitCode(verdictOf(failf(exitFailed, "not fit"), nil)))
 }
+
+// What was seen and the reason behind it are told apart.
+func TestAFindingLeftToAPersonReadsWell(t *testing.T) {
+	var b bytes.Buffer
+	printEvidence(&b, &activities.Evidence{Findings: []checks.Finding{
+		{Rule: "CHK-24", Node: "cp-1", Outcome: checks.Fail, Seen: "podman", Reason: "a person decides", Fix: "rpm -e podman"},
+	}})
+	assert.Equal(t, "  left to a person: CHK-24 fail on cp-1: podman (a person decides). Fix: rpm -e podman\n", b.String())
+}

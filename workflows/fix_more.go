@@ -18,7 +18,11 @@ func (f *fixing) removePackages() Step {
 			Calls:  []string{"rpm -e NAME…, apt-get purge NAME… or snap remove --purge NAME   # exact names only, after an approval"}},
 		Ask: func(ctx workflow.Context) (string, error) {
 			f.removals = activities.RemovalPlan{}
-			err := workflow.ExecuteActivity(nodeRead(ctx, "Find packages that conflict, and what runs on them"), repairs.PlanRemovals, f.input(ctx)).Get(ctx, &f.removals)
+			in, nodes := f.acting(ctx)
+			if nodes == 0 {
+				return "", nil
+			}
+			err := workflow.ExecuteActivity(nodeRead(ctx, "Find packages that conflict, and what runs on them"), repairs.PlanRemovals, in).Get(ctx, &f.removals)
 			return removalQuestion(f.removals), err
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
@@ -87,8 +91,9 @@ func blockedRemovals(p activities.RemovalPlan) string {
 // reboot restarts the nodes that need it, one after the other.
 func (f *fixing) reboot() Step {
 	return Step{
-		StepInfo: StepInfo{ID: "fix.07-reboot", Title: "Reboot the nodes that need it, one after the other", Source: []string{"CHK-01", "CHK-02", "CHK-06"}, Effect: Write, Skippable: true,
-			Calls: []string{"ssh USER@NODE sudo -n systemctl reboot   # only where a fix counts after a reboot, once per node"}},
+		StepInfo: StepInfo{ID: "fix.07-reboot", Title: "Reboot the nodes that need it, one after the other", Source: []string{"CHK-01", "CHK-02", "CHK-06"}, Effect: Write, Skippable: true, Approval: true,
+			Calls: []string{"ssh USER@NODE sudo -n systemctl reboot   # only where a fix counts after a reboot, once per node, after an approval"}},
+		Ask: func(workflow.Context) (string, error) { return f.rebootQuestion(), nil },
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var done []string
 			for _, n := range f.cluster.Nodes { // a map's order is no order
@@ -109,6 +114,20 @@ func (f *fixing) reboot() Step {
 			return activities.Evidence{Summary: "rebooted: " + strings.Join(done, ", ")}, nil
 		},
 	}
+}
+
+// rebootQuestion names the nodes that would boot and why; empty when none would.
+func (f *fixing) rebootQuestion() string {
+	var lines []string
+	for _, n := range f.cluster.Nodes {
+		if _, due := f.boots[n.Name]; due {
+			lines = append(lines, n.Name+": "+f.reasons[n.Name])
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return clip("Reboot these nodes, one after the other? All that runs on them stops.\n"+strings.Join(lines, "\n"), maxGateText)
 }
 
 // list shows what the ledgers of the nodes hold.

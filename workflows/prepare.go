@@ -227,7 +227,7 @@ func blocking(t checks.Tally, notable []checks.Finding) error {
 	var lines []string
 	for _, f := range notable {
 		if f.Blocking() {
-			lines = append(lines, fmt.Sprintf("%s %s on %s: %s; wanted: %s. Fix: %s", f.Rule, f.Outcome, orCluster(f.Node), f.Seen+f.Reason, f.Want, f.Fix))
+			lines = append(lines, fmt.Sprintf("%s %s on %s: %s; wanted: %s. Fix: %s", f.Rule, f.Outcome, orCluster(f.Node), f.Said(), f.Want, f.Fix))
 		}
 	}
 	if !t.Blocking() {

@@ -62,8 +62,9 @@ type Left struct {
 
 // Plan is what is to be done on one node.
 type Plan struct {
-	Fixes []Fix
-	Left  []Left
+	Fixes    []Fix
+	Left     []Left
+	Platform string // why the node is not touched: Kubernetes is, or may be, on it
 }
 
 // Digest names a change exactly: the same digest is the same change. It is what

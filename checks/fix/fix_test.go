@@ -74,6 +74,9 @@ func plan(t testing.TB, n node, change func(*Input), rules ...string) Plan {
 	for _, r := range rules {
 		in.Findings = append(in.Findings, checks.Finding{Rule: r, Node: "cp-1", Outcome: checks.Fail, Seen: "bad", Fix: "mend it"})
 	}
+	if !slices.Contains(rules, platformRule) {
+		in.Findings = append(in.Findings, checks.Finding{Rule: platformRule, Node: "cp-1", Outcome: checks.Pass, Seen: "none"})
+	}
 	if change != nil {
 		change(&in)
 	}
@@ -351,4 +354,40 @@ func word(r rune) rune {
 		return r
 	}
 	return '_'
+}
+
+// A wrong site document must not hit a live cluster: nothing is planned where
+// Kubernetes is, or may be.
+func TestANodeWithKubernetesIsNotTouched(t *testing.T) {
+	var rules []string
+	for _, r := range checks.Rules() {
+		if r.ID != platformRule {
+			rules = append(rules, r.ID)
+		}
+	}
+	require.NotEmpty(t, plan(t, healthy(), nil, rules...).Fixes)
+	for name, outcome := range map[string]checks.Outcome{"runs": checks.Fail, "waived": checks.Waived, "unknown": checks.Error, "skipped": checks.Skipped, "not judged": ""} {
+		t.Run(name, func(t *testing.T) {
+			p := plan(t, healthy(), func(in *Input) {
+				last := len(in.Findings) - 1
+				in.Findings[last].Outcome, in.Findings[last].Seen, in.Findings[last].Reason = outcome, "service kubelet is active", "why"
+				if outcome == "" {
+					in.Findings = in.Findings[:last]
+				}
+			}, rules...)
+			assert.Empty(t, p.Fixes)
+			assert.Contains(t, p.Platform, "Kubernetes")
+			require.GreaterOrEqual(t, len(p.Left), len(rules))
+			for _, l := range p.Left {
+				assert.Equal(t, p.Platform, l.Reason, l.Rule)
+			}
+		})
+	}
+}
+
+// What was seen and why it counts are told apart.
+func TestWhatIsLeftReadsWell(t *testing.T) {
+	p := plan(t, healthy(), func(in *Input) { in.Findings[0].Reason = "the disk is slow" }, "HW-02")
+	require.Len(t, p.Left, 1)
+	assert.Equal(t, "bad (the disk is slow)", p.Left[0].Seen)
 }
