@@ -1,10 +1,14 @@
 package workflows_test
 
 import (
+	"context"
+	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
@@ -55,9 +59,21 @@ func (w *fixWorld) result() workflows.Progress {
 	return p
 }
 
+// reboots approves the reboot, which names the node and its reason.
+func (w *fixWorld) reboots() {
+	gate := w.status().Gate
+	require.NotNil(w.t, gate)
+	assert.Equal(w.t, "fix.07-reboot", gate.Step)
+	assert.Contains(w.t, gate.Question, "m2: an earlier repair counts only after a reboot")
+	assert.NotContains(w.t, gate.Question, "m1")
+	assert.False(w.t, w.called("RebootNode"))
+	w.decide(workflows.Decision{Step: gate.Step, Action: workflows.Approve, By: "me", Reason: "agreed"})
+}
+
 func TestFixRunsInOrder(t *testing.T) {
 	w := newFixWorld(t)
 	w.due = true
+	w.after(time.Hour, w.reboots)
 	require.NoError(t, w.runBook(workflows.FixName, request))
 	assert.Equal(t, []string{"LoadSite", "RecordPlan", "PlanRepairs", "RunInitScript", "PlanRepairs", "ApplyRepairs", "PlanRemovals", "RebootNode", "PlanRepairs"}, w.done())
 	p := w.result()
@@ -98,6 +114,9 @@ func TestFixParksAtTheFailingStep(t *testing.T) {
 			w := newFixWorld(t)
 			w.due = true
 			w.breaks(c.broken, fault.Conflict)
+			if c.broken == "RebootNode" {
+				w.after(time.Minute, w.reboots)
+			}
 			w.after(time.Hour, func() {
 				gate := w.status().Gate
 				require.NotNil(t, gate)
@@ -188,6 +207,96 @@ func TestAPipelineRemovesNoPackages(t *testing.T) {
 	require.NoError(t, w.runBook(workflows.FixName, r))
 	assert.False(t, w.called("RemovePackages"))
 	assert.Equal(t, workflows.SkippedBy, w.result().Steps[4].State)
+}
+
+// What was seen and the reason behind it are told apart.
+func TestABlockingFindingReadsWell(t *testing.T) {
+	err := workflows.Blocking(checks.Tally{Fail: 1}, []checks.Finding{{Rule: "CHK-07", Node: "m1", Outcome: checks.Fail, Seen: "swap", Reason: "the disk is slow"}})
+	assert.ErrorContains(t, err, "CHK-07 fail on m1: swap (the disk is slow); wanted")
+}
+
+// A pipeline that asks nobody reboots nothing, and says what is due.
+func TestAPipelineRebootsNothing(t *testing.T) {
+	w := newFixWorld(t)
+	w.due = true
+	w.answer["PlanRepairs"] = func() any {
+		x := activities.PlannedFix{ID: "boot", Title: "Boot with x=1", Rules: []string{"CHK-01"}, Reboot: true}
+		if !w.applied {
+			x.Changes = []string{"d1"}
+		}
+		return activities.RepairPlan{Nodes: []activities.NodePlan{{Node: "m2", Boot: "b1", Fixes: []activities.PlannedFix{x}}}}
+	}
+	r := request
+	r.OnFailure = workflows.OnFailureAbort
+	require.NoError(t, w.runBook(workflows.FixName, r))
+	assert.False(t, w.called("RebootNode"))
+	p := w.result()
+	assert.Equal(t, workflows.SkippedBy, p.Steps[6].State)
+	assert.Contains(t, p.Steps[6].Error+p.Decisions[0].Error, "m2: Boot with x=1 (CHK-01)")
+	assert.Contains(t, p.Steps[7].Evidence.Summary, "a reboot is due on m2")
+}
+
+// Nothing is done on a node that has Kubernetes, nor on one of which nothing is known.
+func TestNodesWithKubernetesAreLeftAlone(t *testing.T) {
+	w := newFixWorld(t)
+	w.answer["PlanRepairs"] = func() any {
+		return activities.RepairPlan{Nodes: []activities.NodePlan{{Node: "m1", Platform: "it runs"}, {Node: "m2", Platform: "it runs", Due: true, Boot: "b1"}, {Node: "m3", Platform: "nobody has looked"}}}
+	}
+	require.NoError(t, w.runBook(workflows.FixName, request))
+	assert.Equal(t, []string{"LoadSite", "RecordPlan", "PlanRepairs", "PlanRepairs", "PlanRepairs"}, w.done())
+	assert.Contains(t, w.result().Steps[7].Evidence.Summary, "Kubernetes: m1, m2, m3")
+}
+
+// dead is a plan in which m1 could not be read, unless it is left out.
+func (w *fixWorld) dead(in activities.RepairInput) activities.RepairPlan {
+	plan := activities.RepairPlan{Tally: checks.Tally{Error: 1}, Nodes: []activities.NodePlan{{Node: "m2"}, {Node: "m3"}}}
+	if !slices.Contains(in.Omit, "m1") {
+		plan.Nodes = append(plan.Nodes, activities.NodePlan{Node: "m1", Fault: &activities.NodeFault{Class: fault.Unreachable, Message: "no route to host"}})
+	}
+	return plan
+}
+
+// A dry run shows what it has; of a node that can't be read there is no plan,
+// so it is no success.
+func TestADryRunDoesNotStopAtADeadNode(t *testing.T) {
+	w := newFixWorld(t)
+	w.answer["PlanRepairs"] = func() any { return w.dead(activities.RepairInput{}) }
+	dry := request
+	dry.DryRun = true
+	require.NoError(t, w.runBook(workflows.FixName, dry))
+	p := w.result()
+	assert.Equal(t, workflows.ChecksFailed, p.Outcome)
+	assert.Contains(t, p.Steps[0].Evidence.Summary, "not read: m1: no route to host")
+}
+
+// A person may leave out a node that can't be read: nothing is done there.
+func TestADeadNodeIsLeftOut(t *testing.T) {
+	w := newFixWorld(t)
+	var omitted [][]string
+	var init []string
+	input := func(raw json.RawMessage) []string {
+		var in activities.RepairInput
+		require.NoError(t, json.Unmarshal(raw, &in))
+		return in.Omit
+	}
+	w.env.OnActivity("PlanRepairs", mock.Anything, mock.Anything).Return(func(_ context.Context, raw json.RawMessage) (any, error) {
+		omitted = append(omitted, input(raw))
+		return w.dead(activities.RepairInput{Omit: input(raw)}), nil
+	})
+	w.env.OnActivity("RunInitScript", mock.Anything, mock.Anything).Return(func(_ context.Context, raw json.RawMessage) (any, error) {
+		init = input(raw)
+		return activities.Evidence{}, nil
+	})
+	w.after(time.Hour, func() {
+		gate := w.status().Gate
+		require.NotNil(t, gate)
+		assert.Equal(t, "fix.01-plan", gate.Step)
+		w.decide(workflows.Decision{Step: gate.Step, Action: workflows.Skip, By: "me", Reason: "it is in repair"})
+	})
+	require.NoError(t, w.runBook(workflows.FixName, request))
+	assert.Equal(t, []string{"m1"}, init)
+	assert.Equal(t, [][]string{nil, {"m1"}, {"m1"}}, omitted)
+	assert.Contains(t, w.result().Steps[7].Evidence.Summary, "left out, because they could not be read: m1")
 }
 
 func TestUndoFix(t *testing.T) {
