@@ -92,7 +92,7 @@ test-lab: ## tests of the lab itself (as root)
 	cd test && go test -count=1 -timeout 30m $(TESTFLAGS) ./lab/...
 
 test-e2e: agents ## acpflow on the lab, worker and Temporal killed on the way, and in a browser (as root)
-	cd test && go test -count=1 -timeout 40m $(TESTFLAGS) ./e2e/...
+	cd test && go test -count=1 -p 1 -timeout 40m $(TESTFLAGS) ./e2e/...  # one lab at a time: two would share two cores
 
 .PHONY: bench
 bench: deps agents ## compare with scp, ssh and Ansible, and measure an install's own overhead (as root)
