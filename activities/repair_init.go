@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"path"
 	"strconv"
+	"strings"
 
 	"github.com/acpflow/acpflow/internal/corepkg"
 	"github.com/acpflow/acpflow/internal/fault"
-	"github.com/acpflow/acpflow/internal/job"
 	"github.com/acpflow/acpflow/internal/repair"
 )
 
@@ -36,9 +36,9 @@ func (r *Repairs) RunInitScript(ctx context.Context, in RepairInput) (Evidence, 
 		return Evidence{}, err
 	}
 	nodes := NodesOf(cluster)
-	faults, lasts, changed := make([]error, len(nodes)), make([]string, len(nodes)), make([]int, len(nodes))
+	faults, lasts, changed, left := make([]error, len(nodes)), make([]string, len(nodes)), make([]int, len(nodes)), make([][]string, len(nodes))
 	r.onAll(nodes, func(i int, node Node) {
-		lasts[i], changed[i], faults[i] = r.runInit(ctx, in.Run, node, string(script))
+		lasts[i], changed[i], left[i], faults[i] = r.runInit(ctx, in.Run, node, string(script))
 	})
 	evidence := Evidence{
 		Summary: fmt.Sprintf("%s of %s run on %d nodes", initScript, path.Base(pkg.Path), len(nodes)),
@@ -50,7 +50,7 @@ func (r *Repairs) RunInitScript(ctx context.Context, in RepairInput) (Evidence, 
 			errs = append(errs, fmt.Errorf("%s: %w", n.Name, faults[i]))
 			continue
 		}
-		evidence.Facts[n.Name] = strconv.Itoa(changed[i]) + " files below /etc changed; " + clip(lasts[i], 200)
+		evidence.Facts[n.Name] = strconv.Itoa(changed[i]) + " files below /etc changed; " + never(left[i]) + clip(lasts[i], 200)
 	}
 	if len(errs) > 0 {
 		return evidence, fault.New(fault.ClassOf(errs[0]), "run "+initScript, "", "see its output on the node, mend what it names, then retry or skip", errors.Join(errs...))
@@ -58,33 +58,30 @@ func (r *Repairs) RunInitScript(ctx context.Context, in RepairInput) (Evidence, 
 	return evidence, ctx.Err()
 }
 
+// never names what an undo does not bring back.
+func never(left []string) string {
+	if len(left) == 0 {
+		return ""
+	}
+	return clip("changed, and never taken back: "+strings.Join(left, ", "), 500) + "; "
+}
+
 // runInit runs the script on one node as a job that outlives us.
-func (r *Repairs) runInit(ctx context.Context, run string, node Node, script string) (last string, changed int, err error) {
+func (r *Repairs) runInit(ctx context.Context, run string, node Node, script string) (last string, changed int, left []string, err error) {
 	conn, err := r.Hosts.connect(ctx, node)
 	if err != nil {
-		return "", 0, err
+		return "", 0, nil, err
 	}
 	n := repair.Node{Client: conn}
-	id := "init-" + digest(script)[:16]
-	held, err := n.List(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	for _, result := range held.Results {
-		if result.Fix == id {
-			return "run before", 0, nil
-		}
-	}
-	if err := n.Snapshot(ctx, id); err != nil {
-		return "", 0, err
-	}
-	result, err := job.Run(ctx, conn, job.Spec{ID: id + "-" + run, Script: script, Sudo: true}, func(last string) {
+	last, out, err := n.Init(ctx, run, "init-"+digest(script)[:16], script, func(last string) {
 		report(ctx, Progress{Text: initScript + " on " + node.Name + ": " + last})
 	})
-	name := id
-	if err != nil {
-		name += "-failed" // another try must run it
+	for _, result := range out.Results {
+		if result.Status == repair.Done {
+			changed++
+		} else {
+			left = append(left, result.What)
+		}
 	}
-	adopted, noting := n.Adopt(ctx, id, run, name)
-	return tail(result.Tail), len(adopted.Results), errors.Join(err, noting)
+	return tail(last), changed, left, err
 }

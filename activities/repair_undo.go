@@ -14,9 +14,14 @@ import (
 )
 
 // UndoRepairs takes repairs back on all nodes, the last one first: those of one
-// run, or all that the nodes' ledgers hold. What somebody else has changed since
+// run, whose init.sh it ends first, or all that the nodes' ledgers hold. What somebody else has changed since
 // stays, and makes it fail with fault.Conflict after the rest is done.
 func (r *Repairs) UndoRepairs(ctx context.Context, in RepairInput) (Evidence, error) {
+	if in.Run == "" { // a run takes back only what it has done itself, before the platform is there
+		if err := r.refusePlatform(ctx, in.Scope); err != nil {
+			return Evidence{}, err
+		}
+	}
 	return r.undo(ctx, in.Scope, "take repairs back", repair.Filter{Run: in.Run})
 }
 
@@ -27,7 +32,18 @@ func (r *Repairs) RestoreTemporary(ctx context.Context, in RepairInput) (Evidenc
 }
 
 func (r *Repairs) undo(ctx context.Context, scope Scope, what string, filter repair.Filter) (Evidence, error) {
-	report, err := r.eachNode(ctx, scope, func(ctx context.Context, n repair.Node) (repair.Report, error) { return n.Undo(ctx, filter) })
+	report, err := r.eachNode(ctx, scope, func(ctx context.Context, n repair.Node) (repair.Report, error) {
+		var ended repair.Report
+		if filter.Run != "" {
+			var err error
+			if ended, err = n.EndInit(ctx, filter.Run); err != nil {
+				return ended, err
+			}
+		}
+		out, err := n.Undo(ctx, filter)
+		out.Results = append(ended.Results, out.Results...)
+		return out, err
+	})
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -35,6 +51,9 @@ func (r *Repairs) undo(ctx context.Context, scope Scope, what string, filter rep
 	evidence := Evidence{
 		Summary: fmt.Sprintf("%s: %d changes on %d nodes", what, undone, len(report.Nodes)),
 		Facts:   map[string]string{"undone": strconv.Itoa(undone)},
+	}
+	if stays := report.left(); len(stays) > 0 {
+		evidence.Summary += "; " + clip(never(stays), 1000) + "look at it"
 	}
 	if due := report.Due(); len(due) > 0 {
 		evidence.Summary += "; a reboot is due on " + strings.Join(due, ", ")
@@ -76,6 +95,19 @@ func (r RepairReport) count(status repair.Status) int {
 		}
 	}
 	return n
+}
+
+// left names what has changed and stays so.
+func (r RepairReport) left() []string {
+	var out []string
+	for _, node := range r.Nodes {
+		for _, result := range node.Results {
+			if result.Status == repair.Left {
+				out = append(out, node.Node+" "+result.What)
+			}
+		}
+	}
+	return out
 }
 
 // Done counts the changes that were made.
@@ -130,6 +162,9 @@ const rebootPoll = 2 * time.Second
 // RebootNode reboots the node once and waits until it answers over SSH again. A
 // node that has booted since is left alone, so it may be repeated.
 func (r *Repairs) RebootNode(ctx context.Context, in RebootInput) (Evidence, error) {
+	if err := refuseOwnMachine(in, bootFile); err != nil {
+		return Evidence{}, err
+	}
 	conn, err := r.Hosts.connect(ctx, in.Node)
 	if err != nil {
 		return Evidence{}, err

@@ -75,30 +75,6 @@ func TestAGuardGoesWithItsFix(t *testing.T) {
 	assert.True(t, ok)
 }
 
-// What init.sh, or any other program, changed below /etc can be taken back too.
-func TestAdoptedChangesAreTakenBack(t *testing.T) {
-	n := node(t)
-	write(t, n, "etc/kept", "kept\n", 0o644)
-	write(t, n, "etc/changed", "old\n", 0o640)
-	write(t, n, "etc/gone", "gone\n", 0o600)
-	before := tree(t, n)
-	require.NoError(t, n.Snapshot(t.Context(), "init"))
-	write(t, n, "etc/changed", "new\n", 0o644)
-	write(t, n, "etc/added\nand odd", "added\n", 0o644)
-	require.NoError(t, os.Remove(filepath.Join(n.Root, "etc/gone")))
-	require.NoError(t, n.Snapshot(t.Context(), "init")) // as a retry does
-	results, err := n.Adopt(t.Context(), "init", "run-1", "init.sh")
-	require.NoError(t, err)
-	assert.Len(t, results.Results, 3)
-	again, err := n.Adopt(t.Context(), "init", "run-1", "init.sh")
-	require.NoError(t, err)
-	assert.Empty(t, again.Results)
-	undone, err := n.Undo(t.Context(), repair.Filter{})
-	require.NoError(t, err)
-	assert.Equal(t, []repair.Status{repair.Undone, repair.Undone, repair.Undone}, statuses(undone), "%+v", undone)
-	assert.Equal(t, before, tree(t, n))
-}
-
 func TestARebootIsDueUntilItHappens(t *testing.T) {
 	n := node(t)
 	f := of("boot", edit("/etc/grub", "", "nokmem\n"))

@@ -19,8 +19,16 @@ import (
 	"github.com/acpflow/acpflow/internal/ssh"
 )
 
-//go:embed repair.sh
-var library string
+var (
+	//go:embed repair.sh
+	repairScript string
+	//go:embed guard.sh
+	guardScript string
+	//go:embed snapshot.sh
+	snapshotScript string
+
+	library = repairScript + guardScript + snapshotScript
+)
 
 // Status is what became of a change.
 type Status string
@@ -33,6 +41,7 @@ const (
 	Refused Status = "refused" // somebody else changed the same thing: nothing was touched
 	Failed  Status = "failed"
 	Begun   Status = "begun" // a killed repair left it half done; the next one ends that
+	Left    Status = "left"  // it changed, and is never taken back
 	Held    Status = "held"  // it stands in the ledger and can be taken back
 )
 
@@ -136,27 +145,14 @@ type Filter struct {
 }
 
 // Undo takes changes back, the last one first. What somebody else has changed
-// since is refused and stays.
+// since is refused and stays. All changes, of whichever run, are taken back only
+// while no init.sh runs on the node: else it is a fault.Conflict.
 func (n Node) Undo(ctx context.Context, f Filter) (Report, error) {
-	return n.perform(ctx, "take repairs back", fmt.Sprintf("recover\nundo_all %s %s\n", ssh.Quote(f.Run), ssh.Quote(yes(f.Temporary))))
-}
-
-// Snapshot copies /etc of the node, so that Adopt can tell afterwards what a
-// program changed there. What an earlier Snapshot of the same name copied stays.
-func (n Node) Snapshot(ctx context.Context, name string) error {
-	_, err := n.perform(ctx, "copy /etc", fmt.Sprintf(`dir=$ledger/%s
-if [ ! -d "$dir" ]; then
-	rm -rf "$dir.new" && mkdir "$dir.new" && touch -d '2 seconds ago' "$dir.new/mark" && cp -a "$root/etc" "$dir.new/etc" && mv -T "$dir.new" "$dir" || exit 1
-fi
-`, ssh.Quote("snapshot-"+name)))
-	return err
-}
-
-// Adopt puts every file below /etc that has changed since the Snapshot into the
-// ledger, as done by the named fix, so that Undo brings it back.
-func (n Node) Adopt(ctx context.Context, name, run, id string) (Report, error) {
-	return n.perform(ctx, "note what was changed", fmt.Sprintf("dir=$ledger/%s\n[ ! -d \"$dir\" ] || adopt \"$dir\" %s %s\n",
-		ssh.Quote("snapshot-"+name), ssh.Quote(run), ssh.Quote(id)))
+	settle := ""
+	if f == (Filter{}) {
+		settle = "if init_runs; then echo 'init.sh runs on this node' >&2; exit 75; fi\nsettle\n"
+	}
+	return n.perform(ctx, "take repairs back", fmt.Sprintf("recover\n%sundo_all %s %s\n", settle, ssh.Quote(f.Run), ssh.Quote(yes(f.Temporary))))
 }
 
 // List returns what can be taken back, the last change first, and what a killed

@@ -31,13 +31,14 @@ enter() {
 }
 
 # hook COMMAND [ARGUMENT]: its output goes to a file, because what it starts may
-# keep a pipe open for ever; $said is the end of it.
+# keep a pipe open for ever; $said is the end of it. Files that it makes are
+# other programs', so they get the usual mode.
 hook() {
 	local s
-	timeout -k 5 120 bash --norc --noprofile -c "$1" bash "${2-}" </dev/null >"$ledger/output" 2>&1 3>&- 9>&-
+	(umask 022 && exec timeout -k 5 "${limit:-120}" bash --norc --noprofile -c "$1" bash "${2-}") </dev/null >"$ledger/output" 2>&1 3>&- 9>&-
 	s=$?
 	said=$(tail -c 500 "$ledger/output")
-	[ $s -ne 124 ] || said="no end within 120 s; $said"
+	[ $s -ne 124 ] || said="no end within ${limit:-120} s; $said"
 	return $s
 }
 
@@ -309,32 +310,6 @@ boot() {
 	count=$((count + 1))
 }
 
-# adopt DIR RUN FIX: puts into the ledger what somebody else's program changed
-# in the folder since DIR, a copy of it with its age mark, was made.
-adopt() {
-	local f was now
-	c_kind=file c_then= c_do= c_undo= c_seen= c_temporary= c_guard= c_target= c_made= c_reboot= c_run=$2 c_fix=$3
-	while IFS= read -r -d '' f; do
-		c_path=${f#"$root"}
-		adopt_path "$1"
-	done < <(find "$root/etc" \( -type f -o -type l \) -cnewer "$1/mark" -print0)
-	while IFS= read -r -d '' f; do
-		c_path=/${f#./}
-		[ -e "$root$c_path" ] || [ -L "$root$c_path" ] || adopt_path "$1"
-	done < <(cd "$1" && find ./etc \( -type f -o -type l \) -print0)
-	rm -rf -- "$1"
-}
-
-adopt_path() {
-	c_before=$(fingerprint "$1$c_path") c_after=$(fingerprint "$root$c_path")
-	[ "$c_before" != "$c_after" ] || return 0
-	note || return
-	rm -rf -- "$entry/backup"
-	if [ "$c_before" != absent ]; then cp -a --no-dereference -- "$1$c_path" "$entry/backup" || return; fi
-	mark "$entry" done
-	say done
-}
-
 # newest: the ledger's entries, the last change first.
 newest() { ls -r "$ledger/changes"; }
 
@@ -397,51 +372,6 @@ recover() {
 	for g in $(ls "$ledger/guards"); do
 		! is "$ledger/guards/$g" armed || guard_back "$g"
 	done
-}
-
-# guard_arm TOKEN SECONDS: the node takes the changes back by itself unless
-# somebody confirms, through a new session, that it can still be reached.
-guard_arm() {
-	local dir=$ledger/guards/$1
-	mkdir -p -- "$dir" || return
-	{
-		printf 'root=%q; exec 3>/dev/null\n' "$root"
-		declare -f
-		printf 'umask 077; patience=600; ledger=%q; fields=%q; count=0\n' "$ledger" "$fields"
-		printf 'enter; ! is %q armed || guard_back %q\n' "$dir" "$1"
-	} >"$dir/rollback.sh" || return
-	mark "$dir" armed || return
-	if [ -d /run/systemd/system ] && systemd-run --unit="acpflow-repair-$1" --on-active="$2s" --timer-property=AccuracySec=100ms \
-		/bin/bash "$dir/rollback.sh" </dev/null >/dev/null 2>&1 3>&- 9>&-; then
-		return 0
-	fi
-	setsid bash -c 'sleep "$1"; exec bash "$2"' bash "$2" "$dir/rollback.sh" </dev/null >/dev/null 2>&1 3>&- 9>&- &
-}
-
-guard_back() {
-	local n guard
-	for n in $(newest); do
-		get guard "$ledger/changes/$n/guard"
-		[ "$guard" != "$1" ] || ! is "$ledger/changes/$n" done || undo_entry "$ledger/changes/$n"
-	done
-	mark "$ledger/guards/$1" rolled-back
-}
-
-guard_end() {
-	mark "$ledger/guards/$1" "$2"
-	systemctl stop "acpflow-repair-$1.timer" </dev/null >/dev/null 2>&1 3>&- 9>&- || true
-}
-
-# guard_confirm TOKEN: said through a new session.
-guard_confirm() {
-	local now
-	get now "$ledger/guards/$1/state"
-	if [ "$now" = armed ]; then
-		now=confirmed
-		guard_end "$1" confirmed
-	fi
-	printf 'guard %s\n' "$now" >&3
-	count=$((count + 1))
 }
 
 # list: what of the ledger still holds, the last first. It writes nothing.
