@@ -317,6 +317,7 @@ collect_system() {
 	machine=${out%$'\n'}
 	file kernel /proc/sys/kernel/osrelease
 	file hostname /proc/sys/kernel/hostname
+	file hostname-file /etc/hostname
 	file machine-id /etc/machine-id
 	own timezone timezone
 	keep uid 0 "$EUID"

@@ -24,7 +24,7 @@ type said map[string]string
 func rhel86() said {
 	return said{
 		"time-start": "1773144000.100000000\n", "time-end": "1773144000.300000000\n",
-		"machine": "x86_64\n", "kernel": "4.18.0-372.9.1.el8.x86_64\n", "hostname": "cp-1\n",
+		"machine": "x86_64\n", "kernel": "4.18.0-372.9.1.el8.x86_64\n", "hostname": "cp-1\n", "hostname-file": "cp-1\n",
 		"machine-id": "0123456789abcdef0123456789abcdef\n", "timezone": "+0300\n/usr/share/zoneinfo/Europe/Moscow\n",
 		"uid": "0\n", "sudo-user": "installer",
 		"os-release":     "NAME=\"Red Hat Enterprise Linux\"\nID=\"rhel\"\nVERSION_ID=\"8.6\"\n",

@@ -74,7 +74,7 @@ func mapAll(value string) said {
 // A fact that can't be told makes the rules that need it Error, and only those.
 func TestOneFactIsUnknown(t *testing.T) {
 	needs := map[string]string{
-		"kernel": "OS-01 OS-02 OS-04 OS-05 OS-06 OS-07 OS-08 OS-11 OS-13 CHK-04", "hostname": "CHK-11", "uid": "CHK-08", "sudo-user": "CHK-08",
+		"kernel": "OS-01 OS-02 OS-04 OS-05 OS-06 OS-07 OS-08 OS-11 OS-13 CHK-04", "hostname": "CHK-11", "hostname-file": "CHK-11", "uid": "CHK-08", "sudo-user": "CHK-08",
 		"os-release": "OS-01 OS-02 OS-04 OS-05 OS-06 OS-07 OS-08 OS-11 OS-12 OS-13 CHK-02 CHK-04 CHK-24 RM-05",
 		"modules":    "CHK-03 CHK-05", "units": "GEN-04 CHK-06", "apparmor": "CHK-06", "selinux": "CHK-06", "selinux-config": "CHK-06",
 		"ufw": "CHK-06", "swaps": "CHK-07", "fstab-swap": "CHK-07", "tasks-max": "CHK-10", "hosts": "CHK-12",

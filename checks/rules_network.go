@@ -18,17 +18,43 @@ var hostname = Rule{
 	wants: func(e edition) string {
 		return fmt.Sprintf("at most %d of a-z, 0-9, - and .; a letter or digit at both ends; no .- or .. or -.", e.limits.hostname)
 	},
-	Fix: "hostnamectl set-hostname NAME",
-	judge: func(s subject) verdict {
-		name, err := s.line("hostname")
-		switch {
-		case err != nil:
-			return unknown(err)
-		case len(name) > s.edition.limits.hostname || !hostnameForm.MatchString(name):
-			return fail(clip(name))
-		}
+	Fix: "hostnamectl set-hostname NAME", judge: judgeHostname,
+}
+
+// judgeHostname judges the name in force, and the one the next boot brings.
+func judgeHostname(s subject) verdict {
+	wellFormed := func(name string) bool {
+		return len(name) <= s.edition.limits.hostname && hostnameForm.MatchString(name)
+	}
+	name, err := s.line("hostname")
+	if err != nil {
+		return unknown(err)
+	}
+	if !wellFormed(name) {
+		return fail(clip(name))
+	}
+	text, _, err := s.file("hostname-file")
+	if err != nil {
+		return unknown(err)
+	}
+	next := configuredName(text)
+	switch {
+	case next == "" || next == name: // without one the system keeps to what the network or its default says
 		return pass(name)
-	},
+	case !wellFormed(next):
+		return fail(name + " now, but /etc/hostname has " + clip(next) + ", which is malformed, for the next boot")
+	}
+	return warn(name + " now, but /etc/hostname has " + clip(next) + " for the next boot")
+}
+
+// configuredName is the first line of /etc/hostname that is no comment.
+func configuredName(text string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return line
+		}
+	}
+	return ""
 }
 
 // Dots stand between letters or digits only; a dash may be followed by a dash.

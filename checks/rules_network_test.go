@@ -10,7 +10,7 @@ import (
 var _ = cases("CHK-11", func() []ruleCase {
 	var cases []ruleCase
 	for _, good := range []string{"a", "cp-1", "cp-1.west.example.com", "0", "a--b", strings.Repeat("a", 36)} {
-		cases = append(cases, ruleCase{good, said{"hostname": good + "\n"}, nil, Pass, good})
+		cases = append(cases, ruleCase{good, said{"hostname": good + "\n", "hostname-file": good + "\n"}, nil, Pass, good})
 	}
 	for _, bad := range []string{
 		"CP-1", "-cp", "cp-", ".cp", "cp.", "cp_1", "a..b", "a.-b", "a-.b", "größe", "a b", "a\x1b[0m", "$(reboot)", `"`, strings.Repeat("a", 37),
@@ -21,6 +21,12 @@ var _ = cases("CHK-11", func() []ruleCase {
 		ruleCase{"empty", said{"hostname": "\n"}, nil, Error, "expected one line"},
 		ruleCase{"two lines", said{"hostname": "a\nfact uid 0 MAo=\n"}, nil, Error, "expected one line"},
 		ruleCase{"unknown", said{"hostname": "!1"}, nil, Error, "hostname"},
+		ruleCase{"another name at the next boot", said{"hostname-file": "# made by hand\n\ncp-9\n"}, nil, Warn, "cp-1 now, but /etc/hostname has cp-9 for the next boot"},
+		ruleCase{"a malformed name at the next boot", said{"hostname-file": "CP_9\n"}, nil, Fail, "CP_9, which is malformed"},
+		ruleCase{"too long a name at the next boot", said{"hostname-file": strings.Repeat("a", 37) + "\n"}, nil, Fail, "malformed"},
+		ruleCase{"no configured name", said{"hostname-file": "!66"}, nil, Pass, "cp-1"},
+		ruleCase{"an empty /etc/hostname", said{"hostname-file": "# none\n"}, nil, Pass, "cp-1"},
+		ruleCase{"the configured name is unknown", said{"hostname-file": "!1"}, nil, Error, "hostname-file"},
 	)
 }())
 

@@ -183,6 +183,11 @@ func TestPlans(t *testing.T) {
 		{name: "hostname", rules: []string{"CHK-11"},
 			node: func(n *node) { n.files["/etc/hostname"] = "Old_1\n"; n.states["hostname"] = "Old_1\n" },
 			want: "file /etc/hostname \"cp-1\\n\"\ncommand hostname 'cp-1' || echo 'cp-1' >/proc/sys/kernel/hostname\n"},
+		{name: "another hostname at the next boot", rules: []string{"CHK-11"}, input: func(in *Input) { in.Findings[0].Outcome = checks.Warn },
+			node: func(n *node) { n.files["/etc/hostname"] = "db-7\n" },
+			want: "file /etc/hostname \"cp-1\\n\"\n"},
+		{name: "a hostname that is not the site's", rules: []string{"CHK-11"}, input: func(in *Input) { in.Findings[0].Outcome = checks.Warn },
+			node: func(n *node) { n.files["/etc/hostname"] = "cp-1\n"; n.states["hostname"] = "db-7\n" }, left: "decide which one counts"},
 		{name: "localhost", rules: []string{"CHK-12"},
 			node: func(n *node) {
 				n.files["/etc/hosts"] = "::1 localhost\n10.0.0.1 localhost db # x\n10.0.0.2 localhost\n"

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/acpflow/acpflow/checks"
 )
 
 // hostnameForm is that of CHK-11.
@@ -20,8 +22,12 @@ func fixHostname(d *draft) {
 		d.leave("its name in the site document is no host name of the document's form either", "CHK-11")
 		return
 	}
-	changes := d.edit("/etc/hostname", func(string) string { return name + "\n" }, "CHK-11")
 	old := strings.TrimSpace(d.Survey.state("hostname"))
+	if f := d.broken["CHK-11"]; f.Outcome == checks.Warn && old != name { // two good names, and the site has a third, or the other
+		d.leave("the node's names are "+f.Seen+", and the site document has "+name+": decide which one counts", "CHK-11")
+		return
+	}
+	changes := d.edit("/etc/hostname", func(string) string { return name + "\n" }, "CHK-11")
 	if old != name {
 		changes = append(changes, Change{
 			Kind: Command, Do: rename(name), Undo: rename(old),

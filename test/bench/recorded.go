@@ -163,7 +163,7 @@ func (r *recorded) factsOf(at net.Addr, now time.Time) []byte {
 	host, _, _ := net.SplitHostPort(at.String()) // its own address
 	return rewrite(r.facts, func(name, value string) string {
 		switch name {
-		case "hostname":
+		case "hostname", "hostname-file":
 			return "host-" + strings.ReplaceAll(host, ".", "-") + "\n"
 		case "machine-id":
 			return fmt.Sprintf("%032x\n", host)
