@@ -2,6 +2,7 @@ package fix
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -117,7 +118,13 @@ func fixBoot(d *draft) {
 		return
 	}
 	for _, path := range files {
-		fix.Changes = append(fix.Changes, d.edit(path, func(old string) string { return bootWith(old, parameters) }, rules...)...)
+		if old, _, ok := d.content(d.real(path)); ok {
+			if _, ok := bootWith(old, parameters); !ok {
+				d.leave(path+" sets GRUB_CMDLINE_LINUX in a way that acpflow does not edit: add "+strings.Join(parameters, " ")+" by hand", rules...)
+				return
+			}
+		}
+		fix.Changes = append(fix.Changes, d.edit(path, func(old string) string { text, _ := bootWith(old, parameters); return text }, rules...)...)
 	}
 	edited := len(fix.Changes) > 0
 	if entries {
@@ -125,7 +132,7 @@ func fixBoot(d *draft) {
 	} else if changes, ok := d.generate(configs, edited, parameters); ok {
 		fix.Changes = append(fix.Changes, changes...)
 	} else {
-		d.leave("neither update-grub nor grub2-mkconfig is there to write the boot menu", rules...)
+		d.leave("no boot menu was found that update-grub or grub2-mkconfig writes", rules...)
 		return
 	}
 	d.add(fix)
@@ -135,14 +142,19 @@ func fixBoot(d *draft) {
 // parameter.
 func (d *draft) generate(configs [][]string, edited bool, parameters []string) ([]Change, bool) {
 	var out []Change
+	menus := 0
 	for _, w := range configs {
 		path := w[0]
 		menu := d.Survey.files[path]
-		if !strings.HasPrefix(path, "/") || !edited && holdsAll(menu.content, parameters) {
+		if !strings.HasPrefix(path, "/") {
 			continue
 		}
 		if strings.Contains(path, "/EFI/") && strings.Contains(menu.content, "configfile $prefix/grub.cfg") {
 			continue // a stub that only points at the menu
+		}
+		menus++
+		if !edited && holdsAll(menu.content, parameters) {
+			continue
 		}
 		var do string
 		switch {
@@ -153,9 +165,12 @@ func (d *draft) generate(configs [][]string, edited bool, parameters []string) (
 		default:
 			return nil, false
 		}
+		for _, p := range parameters { // a menu without them would make the reboot vain
+			do += " && grep -qF -- " + quote(p) + " " + quote(path)
+		}
 		out = append(out, Change{Kind: Generate, Path: path, Before: menu.print, Do: do})
 	}
-	return out, true
+	return out, menus > 0
 }
 
 func holdsAll(text string, words []string) bool {
@@ -180,22 +195,35 @@ func grubby(parameters []string) []Change {
 	return out
 }
 
+// grubSetting is a line that sets the parameters, in any form the shell takes;
+// grubValue is what follows the sign when it is one plain or quoted word.
+var (
+	grubSetting = regexp.MustCompile(`(^|[;&\s])GRUB_CMDLINE_LINUX\+?=`)
+	grubValue   = regexp.MustCompile("^GRUB_CMDLINE_LINUX=(?:\"([^\"'\\\\$`]*)\"|'([^'\"\\\\]*)'|([^\\s\"'\\\\$`#;&|<>()]*))$")
+)
+
 // bootWith puts parameters into GRUB_CMDLINE_LINUX, in place of others of the
-// same name.
-func bootWith(text string, parameters []string) string {
+// same name. ok is false when a line is set in a way that is not understood: it
+// then is a person's to edit.
+func bootWith(text string, parameters []string) (out string, ok bool) {
 	const name = "GRUB_CMDLINE_LINUX="
-	found := false
-	out := eachLine(text, func(line string) string {
-		value, ok := strings.CutPrefix(strings.TrimSpace(line), name)
-		if !ok {
+	found, ok := false, true
+	out = eachLine(text, func(line string) string {
+		bare := strings.TrimSpace(line)
+		if strings.HasPrefix(bare, "#") || !grubSetting.MatchString(bare) {
+			return line
+		}
+		m := grubValue.FindStringSubmatch(bare)
+		if m == nil {
+			ok = false
 			return line
 		}
 		found = true
 		mark := `"`
-		if strings.HasPrefix(value, "'") {
+		if strings.HasPrefix(bare, name+"'") {
 			mark = "'"
 		}
-		words := strings.Fields(strings.Trim(value, `"'`))
+		words := strings.Fields(m[1] + m[2] + m[3])
 		for _, p := range parameters {
 			key, _, _ := strings.Cut(p, "=")
 			if slices.Contains(words, p) {
@@ -209,5 +237,5 @@ func bootWith(text string, parameters []string) string {
 	if !found {
 		out = endLine(out) + name + `"` + strings.Join(parameters, " ") + "\"\n"
 	}
-	return out
+	return out, ok
 }
