@@ -24,7 +24,10 @@ The report comes from the run's history; --save-facts keeps what was read, for a
 
 --fix repairs what can be repaired, then checks again in a run of its own: init.sh of the package first, then own
 repairs, each with a backup. With --dry-run it stops after its plan and shows every change as a diff; nothing is
-changed. --undo takes all repairs back.
+changed. Packages are removed and nodes rebooted only after an approval. Nodes with Kubernetes are left alone.
+
+--undo takes own repairs back, and what init.sh changed below /etc. It does not bring back removed packages, nor what
+init.sh did to the running system (swap, kernel settings and modules, stopped services) or outside of /etc.
 
 Exit codes: 0 fit for an install · 1 not fit · 2 bad input · 3 could not run, or not to its end
             and of a run that changes nodes also 4 to 7, as every runbook`
@@ -59,7 +62,7 @@ func newPreflightCmd() *cobra.Command {
 	flags.StringVar(&f.facts, "save-facts", "", "folder for what was read, new or empty")
 	flags.BoolVar(&f.noProbe, "no-probe", false, "leave out the network between the nodes and the load balancer")
 	flags.BoolVar(&f.fix, "fix", false, "repair what can be repaired, then check again")
-	flags.BoolVar(&f.undo, "undo", false, "take the repairs of --fix back")
+	flags.BoolVar(&f.undo, "undo", false, "take the repairs of --fix back, as far as they can be")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "with --fix: show the changes and do none")
 	cmd.MarkFlagsMutuallyExclusive("fix", "undo")
 	return cmd

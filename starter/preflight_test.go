@@ -176,3 +176,10 @@ func TestAFindingLeftToAPersonReadsWell(t *testing.T) {
 	}})
 	assert.Equal(t, "  left to a person: CHK-24 fail on cp-1: podman (a person decides). Fix: rpm -e podman\n", b.String())
 }
+
+// The help promises no more than is done.
+func TestTheHelpSaysWhatIsNotUndone(t *testing.T) {
+	for _, part := range []string{"does not bring back removed packages", "running system", "only after an approval"} {
+		assert.Contains(t, preflightHelp, part)
+	}
+}
