@@ -183,3 +183,22 @@ func TestTheHelpSaysWhatIsNotUndone(t *testing.T) {
 		assert.Contains(t, preflightHelp, part)
 	}
 }
+
+// A dry run asks nobody, shows what it has, and is no success when a node could
+// not be read.
+func TestADryRunWithADeadNodeShowsTheOthers(t *testing.T) {
+	f := preflightFlags{fix: true, dryRun: true, start: startFlags{wait: true, request: workflows.Request{Site: "moscow", Cluster: "west", RequestedBy: "me"}}}
+	require.NoError(t, f.check())
+	c := mocks.NewClient(t)
+	request := f.start.request
+	request.DryRun, request.OnFailure = true, workflows.OnFailureAbort
+	withRun(t, c, workflows.FixName, request, workflows.Progress{
+		Outcome: workflows.ChecksFailed, Checks: &workflows.Verdict{Nodes: checks.Tally{Error: 1}},
+		Steps: []workflows.StepProgress{{StepInfo: workflows.StepInfo{ID: "fix.01-plan", Title: "Plan"}, State: workflows.Done,
+			Evidence: &activities.Evidence{Summary: "1 fix; not read: m1"}}},
+	}, nil)
+	cmd, out := shell(t)
+	err := f.run(cmd, c)
+	assert.Equal(t, exitFailed, exitCode(err), err)
+	assert.Contains(t, out.String(), "Plan: 1 fix; not read: m1")
+}
