@@ -240,6 +240,18 @@ func TestScriptIsNeitherInProcessListNorFile(t *testing.T) {
 	}))
 }
 
+// What a vendor's script makes is readable as usual; the record is not.
+func TestAJobMakesFilesWithTheUsualMode(t *testing.T) {
+	b := newBench(t)
+	spec := b.spec("ten", "umask; true")
+	result, err := job.Run(t.Context(), b.client, spec, nil)
+	require.NoError(t, err)
+	require.Equal(t, "0022\n", result.Tail)
+	info, err := os.Stat(filepath.Join(spec.Dir, spec.ID, "log"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
 func TestSudoJob(t *testing.T) {
 	b := newBench(t)
 	target := b.server.Target()

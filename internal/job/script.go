@@ -38,13 +38,14 @@ enter() {
 
 // supervisor runs the job detached. It does nothing when another one has
 // started, so two of them can't run the script twice. TERM reaches the whole
-// group; the supervisor outlives it to write the exit code.
+// group; the supervisor outlives it to write the exit code. The record is for
+// root alone, but what the script makes gets the usual mode.
 const supervisor = `s=$(cat); exec </dev/null 8>run
 flock -w 10 8 || exit 0
 [ -f started ] && exit 0
 trap "" HUP; trap : TERM INT
 printf "%s %s %s\n" "$$" "$(cat /proc/sys/kernel/random/boot_id)" "$(date +%s)" >started.new && mv -f started.new started || exit 1
-(exec 8>&-; trap - TERM INT; eval "$s"); r=$?
+(exec 8>&-; trap - TERM INT; umask 022; eval "$s"); r=$?
 printf "%s %s\n" "$r" "$(date +%s)" >exit.new && mv -f exit.new exit
 `
 
