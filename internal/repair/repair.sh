@@ -252,26 +252,34 @@ restore() {
 	rm -f -- "$new" && cp -a --no-dereference -- "$1/backup" "$new" && mv -fT -- "$new" "$2"
 }
 
-# undo_entry ENTRY: takes one change back, unless somebody else has changed the
-# same thing since.
+# undo_entry ENTRY: takes one change back, done or half done, unless somebody
+# else has changed the same thing since: then it returns 2.
 undo_entry() {
-	local now p
+	local now p begun=
 	load "$1"
 	p=$root$c_path
+	if is "$1" begun; then
+		begun=yes
+		case $c_kind in
+		file | link) rm -f -- "$(staged "$p")" ;;
+		generate) c_after=$(fingerprint "$p") ;; # nobody knows how far its command came
+		esac
+	fi
 	case $c_kind in
 	file | link | generate)
 		now=$(fingerprint "$p")
 		if [ "$now" != "$c_before" ] && [ "$now" != "$c_after" ]; then
 			say refused "it was changed after the fix: the old content is in $1/backup"
-			return 1
+			return 2
 		fi
 		if [ "$now" != "$c_before" ] && ! restore "$1" "$p"; then
 			say failed "the old content could not be put back: it is in $1/backup"
 			return 1
 		fi
+		[ -z "$begun" ] || [ "$c_before" != absent ] || unmake "$1"
 		;;
 	command)
-		if { [ -z "$c_seen" ] || hook "$c_seen"; } && ! hook "$c_undo"; then
+		if { [ -n "$begun" ] || [ -z "$c_seen" ] || hook "$c_seen"; } && ! hook "$c_undo"; then
 			say failed "$c_undo: $said"
 			return 1
 		fi
@@ -280,14 +288,14 @@ undo_entry() {
 		if [ -e "$root$c_target" ] || [ -L "$root$c_target" ]; then
 			if [ -e "$p" ] || [ -L "$p" ]; then
 				say refused "there is something new at the path: the old one is at $c_target"
-				return 1
+				return 2
 			fi
 			mv -T -- "$root$c_target" "$p" || { say failed "it could not be moved back from $c_target"; return 1; }
 			rmdir -- "$root${c_target%/*}" 2>/dev/null
 		fi
 		;;
 	esac
-	if [ -n "$c_then" ] && ! hook "$c_then"; then
+	if [ -n "$c_then" ] && ! hook "$c_then" && [ -z "${booting-}" ]; then
 		say failed "$c_then: $said"
 		return 1
 	fi
@@ -330,6 +338,9 @@ undo_all() {
 # recover: finishes, or takes back, what a killed run left half done.
 recover() {
 	local n e g now
+	for g in $(ls "$ledger/guards"); do # first: what they take back must not be finished
+		! guard_holds "$g" || guard_back "$g"
+	done
 	for n in $(newest); do
 		e=$ledger/changes/$n
 		is "$e" begun || continue
@@ -368,9 +379,6 @@ recover() {
 			fi
 			;;
 		esac
-	done
-	for g in $(ls "$ledger/guards"); do
-		! is "$ledger/guards/$g" armed || guard_back "$g"
 	done
 }
 

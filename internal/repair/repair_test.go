@@ -220,6 +220,17 @@ func TestAFixIsDoneWhollyOrNotAtAll(t *testing.T) {
 	assert.Equal(t, before, tree(t, n))
 }
 
+// What a command of a fix makes is other programs' too.
+func TestCommandsRunWithTheUsualMode(t *testing.T) {
+	n := node(t)
+	file := filepath.Join(n.Root, "made")
+	_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("a", fix.Change{Kind: fix.Command, Do: "touch " + file, Undo: "rm " + file})}, nil)
+	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o644), info.Mode().Perm())
+}
+
 func TestListWritesNothing(t *testing.T) {
 	n := node(t)
 	list, err := n.List(t.Context())
