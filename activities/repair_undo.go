@@ -22,11 +22,6 @@ func (r *Repairs) UndoRepairs(ctx context.Context, in RepairInput) (Evidence, er
 			return Evidence{}, err
 		}
 	}
-	if in.Run == "" { // a run takes back only what it has done itself, before the platform is there
-		if err := r.refusePlatform(ctx, in.Scope); err != nil {
-			return Evidence{}, err
-		}
-	}
 	return r.undo(ctx, in.Scope, "take repairs back", repair.Filter{Run: in.Run})
 }
 
