@@ -115,7 +115,7 @@ func (r *Repairs) PlanRepairs(ctx context.Context, in RepairInput) (RepairPlan, 
 	report := checks.JudgeRecord(in.Site, in.Cluster, record)
 	plan := RepairPlan{Tally: report.Tally, Zone: commonZone(sights)}
 	for _, f := range report.Findings {
-		if f.Node == "" && slices.Contains([]string{"CHK-28"}, f.Rule) && f.Outcome != checks.Pass && f.Outcome != checks.Waived {
+		if f.Node == "" && f.Rule == "CHK-28" && f.Outcome != checks.Pass && f.Outcome != checks.Waived {
 			plan.Together = append(plan.Together, f)
 		}
 	}

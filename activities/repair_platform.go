@@ -28,7 +28,7 @@ func (r *Repairs) refusePlatform(ctx context.Context, scope Scope) error {
 			return
 		}
 		findings, _ := checks.JudgeNode(scope.Site, scope.Cluster, record, record.Received)
-		if why := platformOn(findings); why != "" {
+		if why := checks.PlatformOn(findings); why != "" {
 			faults[i] = fault.New(fault.Refused, "take repairs back", node.Name, "", errors.New(why))
 		}
 	})
@@ -37,21 +37,6 @@ func (r *Repairs) refusePlatform(ctx context.Context, scope Scope) error {
 			"take the cluster off its nodes first (kubeadm reset), or mend by hand what is not to hold; nothing was touched", err)
 	}
 	return ctx.Err()
-}
-
-// platformOn says what of Kubernetes was seen on a node, or why that is not
-// known; empty where there is none.
-func platformOn(findings []checks.Finding) string {
-	for _, f := range findings {
-		switch {
-		case f.Rule != "GEN-04":
-		case f.Outcome == checks.Pass || f.Outcome == checks.Warn:
-			return ""
-		default:
-			return "Kubernetes is, or may be, on it: " + f.Said()
-		}
-	}
-	return "nobody has looked whether Kubernetes is on it"
 }
 
 // bootFile names the boot of the machine; containers on it have the same one.

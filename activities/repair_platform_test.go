@@ -38,9 +38,9 @@ func TestUnknownIsNoEmptyMachine(t *testing.T) {
 	for outcome, empty := range map[checks.Outcome]bool{
 		checks.Pass: true, checks.Warn: true, checks.Fail: false, checks.Error: false, checks.Skipped: false, checks.Waived: false,
 	} {
-		assert.Equal(t, empty, platformOn([]checks.Finding{{Rule: "CHK-07", Outcome: checks.Pass}, {Rule: "GEN-04", Outcome: outcome}}) == "", outcome)
+		assert.Equal(t, empty, checks.PlatformOn([]checks.Finding{{Rule: "CHK-07", Outcome: checks.Pass}, {Rule: "GEN-04", Outcome: outcome}}) == "", outcome)
 	}
-	assert.NotEmpty(t, platformOn(nil))
+	assert.NotEmpty(t, checks.PlatformOn(nil))
 }
 
 // A repair leaves out the nodes it is told to; the document stays as it is.

@@ -68,3 +68,19 @@ func judgeExisting(s subject) verdict {
 	}
 	return pass("none")
 }
+
+// PlatformOn says, from a node's findings, why nothing may be changed on it that
+// a live cluster needs: Kubernetes is, or may be, there (GEN-04). Empty only for
+// a node that is known to have none.
+func PlatformOn(findings []Finding) string {
+	for _, f := range findings {
+		switch {
+		case f.Rule != existingKubernetes.ID:
+		case f.Outcome == Pass || f.Outcome == Warn:
+			return ""
+		default:
+			return "Kubernetes is, or may be, on it: " + f.Said()
+		}
+	}
+	return "Kubernetes may be on it: nobody has looked"
+}

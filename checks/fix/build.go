@@ -55,7 +55,8 @@ func Build(in Input) (Plan, error) {
 			d.broken[f.Rule] = f
 		}
 	}
-	if d.plan.Platform = platformOn(in.Findings); d.plan.Platform != "" {
+	if why := checks.PlatformOn(in.Findings); why != "" { // a wrong site document would stop a live cluster
+		d.plan.Platform = "acpflow repairs no node with Kubernetes. " + why
 		for _, f := range in.Findings { // whatever it is: to mend a live node is a person's decision
 			d.leave(d.plan.Platform, f.Rule)
 		}
@@ -66,28 +67,6 @@ func Build(in Input) (Plan, error) {
 	}
 	d.leaveTheRest()
 	return d.plan, nil
-}
-
-// platformRule finds what Kubernetes runs, or has left, on a node.
-const platformRule = "GEN-04"
-
-// platformOn says why a node is not touched: only one that is known to have no
-// Kubernetes may be, for a wrong site document would stop a live cluster. Empty
-// for such a node.
-func platformOn(findings []checks.Finding) string {
-	for _, f := range findings {
-		if f.Rule != platformRule {
-			continue
-		}
-		switch f.Outcome {
-		case checks.Pass, checks.Warn:
-			return ""
-		case checks.Fail, checks.Waived:
-			return "acpflow repairs no node that has Kubernetes: " + f.Seen
-		}
-		return "acpflow repairs no node that may have Kubernetes: " + f.Said()
-	}
-	return "acpflow repairs no node that may have Kubernetes: nobody has looked"
 }
 
 // builders in the order the fixes are done. Temporary ones of a file come after

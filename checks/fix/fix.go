@@ -89,27 +89,6 @@ func (c Change) After() string {
 	return ""
 }
 
-// Digests lists the digests of all changes of the plan.
-func (p Plan) Digests() []string {
-	var out []string
-	for _, f := range p.Fixes {
-		for _, c := range f.Changes {
-			out = append(out, c.Digest())
-		}
-	}
-	return out
-}
-
-// Reboot reports whether anything in the plan counts only after a reboot.
-func (p Plan) Reboot() bool {
-	for _, f := range p.Fixes {
-		if f.Reboot {
-			return true
-		}
-	}
-	return false
-}
-
 func sum(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(h[:])

@@ -74,8 +74,8 @@ func plan(t testing.TB, n node, change func(*Input), rules ...string) Plan {
 	for _, r := range rules {
 		in.Findings = append(in.Findings, checks.Finding{Rule: r, Node: "cp-1", Outcome: checks.Fail, Seen: "bad", Fix: "mend it"})
 	}
-	if !slices.Contains(rules, platformRule) {
-		in.Findings = append(in.Findings, checks.Finding{Rule: platformRule, Node: "cp-1", Outcome: checks.Pass, Seen: "none"})
+	if !slices.Contains(rules, "GEN-04") {
+		in.Findings = append(in.Findings, checks.Finding{Rule: "GEN-04", Node: "cp-1", Outcome: checks.Pass, Seen: "none"})
 	}
 	if change != nil {
 		change(&in)
@@ -293,8 +293,9 @@ func TestGuardsAndTerms(t *testing.T) {
 		}
 	}
 	boot := plan(t, healthy(), nil, "CHK-01")
-	assert.True(t, boot.Reboot())
-	assert.Len(t, boot.Digests(), 2)
+	require.Len(t, boot.Fixes, 1)
+	assert.True(t, boot.Fixes[0].Reboot)
+	assert.Len(t, boot.Fixes[0].Changes, 2)
 }
 
 // A setting that is configured, but not in force, needs a reboot alone.

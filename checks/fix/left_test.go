@@ -14,7 +14,7 @@ import (
 func TestANodeWithKubernetesIsNotTouched(t *testing.T) {
 	var rules []string
 	for _, r := range checks.Rules() {
-		if r.ID != platformRule {
+		if r.ID != "GEN-04" {
 			rules = append(rules, r.ID)
 		}
 	}
