@@ -210,7 +210,7 @@ type TogetherInput struct {
 type TogetherResult struct {
 	Tally   checks.Tally     `json:"tally"`
 	Notable []checks.Finding `json:"notable,omitempty"` // neither passed nor skipped
-	Record  []byte           `json:"record"`            // checks.Record, packed: what was seen between the nodes
+	Record  []byte           `json:"record"`            // checks.Record, packed: when it was judged, and why nothing was probed; the views stand in the results of their own activities
 }
 
 // CompareNodes judges the nodes as a whole: against one another, the network
@@ -223,6 +223,6 @@ func (n *Nodes) CompareNodes(_ context.Context, in TogetherInput) (TogetherResul
 	}
 	findings := checks.JudgeTogether(checks.TogetherInput{Site: in.Site, Cluster: in.Cluster, Nodes: shared,
 		Mesh: in.Mesh, Balancer: in.Balancer, Package: in.Package, Unprobed: in.Unprobed, Now: judged})
-	record, err := checks.Record{Judged: judged, Mesh: in.Mesh, Balancer: in.Balancer, Package: in.Package, Unprobed: in.Unprobed}.Pack()
+	record, err := checks.Record{Judged: judged, Unprobed: in.Unprobed}.Pack()
 	return TogetherResult{Tally: checks.Count(findings), Notable: notable(findings), Record: record}, err
 }

@@ -95,8 +95,8 @@ func (h *checked) scheduled(event *historypb.HistoryEvent) error {
 	return decoding(event, name, err)
 }
 
-// completed takes the results of the activities that read something. Those
-// that judge carry what they judged; the others count until then.
+// completed takes the results of the activities that read something: nodes come
+// in records, packed; what lies between them comes as it was seen.
 func (h *checked) completed(event *historypb.HistoryEvent) error {
 	a := event.GetActivityTaskCompletedEventAttributes()
 	name := h.types[a.GetScheduledEventId()]
@@ -108,7 +108,7 @@ func (h *checked) completed(event *historypb.HistoryEvent) error {
 		h.loaded = true
 		h.snapshot = site.Snapshot{}
 		return decode(&h.snapshot)
-	case "CheckNodes", "CompareNodes":
+	case "CheckNodes", "CompareNodes", "PlanRepairs":
 		var result struct {
 			Record []byte `json:"record"`
 		}

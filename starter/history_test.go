@@ -114,9 +114,9 @@ func TestReadHistory(t *testing.T) {
 
 	want.Judged, want.Unprobed, want.Balancer = noon.Add(time.Hour), "the request says so", &checks.BalancerView{Address: "192.0.2.10"}
 	p.next = 0
-	p.did("ProbeBalancer", activities.ProbeBalancerInput{}, checks.BalancerView{Address: "192.0.2.9"}).
+	p.did("ProbeBalancer", activities.ProbeBalancerInput{}, checks.BalancerView{Address: "192.0.2.10"}).
 		did("CompareNodes", activities.TogetherInput{}, activities.TogetherResult{
-			Record: packed(t, checks.Record{Judged: want.Judged, Unprobed: want.Unprobed, Balancer: want.Balancer})})
+			Record: packed(t, checks.Record{Judged: want.Judged, Unprobed: want.Unprobed})})
 	got, err = readHistory(p)
 	require.NoError(t, err)
 	assert.Equal(t, want, got.record)
@@ -129,6 +129,17 @@ func TestReadHistoryOfAnInstall(t *testing.T) {
 	got, err := readHistory(p)
 	require.NoError(t, err)
 	assert.Equal(t, &checks.PackageView{SHA256: "cd"}, got.record.Package)
+}
+
+// A repair reads nodes too, and its facts can be judged again.
+func TestReadHistoryOfARepair(t *testing.T) {
+	read := checks.Record{Judged: noon, Unprobed: "a repair", Nodes: []checks.NodeRecord{{Node: "m1", Output: "facts"}}}
+	p := &past{t: t}
+	p.did("LoadSite", activities.LoadSiteInput{Site: "moscow", Cluster: "west"}, moscow()).
+		did("PlanRepairs", activities.RepairInput{}, activities.RepairPlan{Record: packed(t, read)})
+	got, err := readHistory(p)
+	require.NoError(t, err)
+	assert.Equal(t, read, got.record)
 }
 
 func TestReadHistoryTellsWhereItBroke(t *testing.T) {
