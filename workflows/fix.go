@@ -27,9 +27,9 @@ var FixBook = Runbook{
 			f.plan("fix.01-plan", "Check every node and plan what mends it"),
 			f.initScript(),
 			f.plan("fix.03-plan-again", "Check again, and plan what is left to mend"),
-			f.apply("fix.04-apply", "Mend the nodes", "The fixes of the plan, each with a backup in the node's ledger"),
+			f.apply("fix.04-apply", "Mend the nodes", "The fixes of the plan, each with a backup in the node's ledger", false),
 			f.removePackages(),
-			f.apply("fix.06-apply-rest", "Mend what the removed packages were in the way of", "The fixes of a new plan"),
+			f.apply("fix.06-apply-rest", "Mend what the removed packages were in the way of", "The fixes of a new plan", true),
 			f.reboot(),
 			f.verdict(),
 		}
@@ -203,10 +203,9 @@ func (f *fixing) initScript() Step {
 	}
 }
 
-// apply does what the last plan holds. After the removal of packages it plans
-// anew; without one there is nothing more to do.
-func (f *fixing) apply(id, title, call string) Step {
-	rest := id == "fix.06-apply-rest"
+// apply does what the last plan holds. The rest, after the removal of packages,
+// is planned anew; without a removal there is none.
+func (f *fixing) apply(id, title, call string, rest bool) Step {
 	return Step{
 		StepInfo: StepInfo{ID: id, Title: title, Source: []string{"PRE-01", "PRE-03", "PRE-04"}, Effect: Write, Skippable: true, Calls: []string{call}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
