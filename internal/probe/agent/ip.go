@@ -69,20 +69,15 @@ func (a *agent) listenIPIP() []wire.Fault {
 }
 
 func (a *agent) answerIPIP(c net.PacketConn, own netip.Addr) {
-	buf := make([]byte, 2048)
-	for {
-		n, from, err := c.ReadFrom(buf)
-		if err != nil {
-			continue
-		}
+	receive(c, func(packet []byte, from net.Addr) {
 		peer, err := netip.ParseAddr(from.String())
 		if err != nil || !peer.Is4() {
-			continue
+			return
 		}
-		if answer, _, ok := wire.Reply(a.me.Token, unwrap(buf[:n]), wire.Peer{Node: a.me.Node, Port: protoIPIP}); ok {
+		if answer, _, ok := wire.Reply(a.me.Token, unwrap(packet), wire.Peer{Node: a.me.Node, Port: protoIPIP}); ok {
 			_, _ = c.WriteTo(wrap(own, peer, answer), from) // lost answers are asked for again
 		}
-	}
+	})
 }
 
 // How often a packet is sent before it counts as lost.

@@ -170,17 +170,25 @@ func count(conn net.Conn, r io.Reader) {
 }
 
 func (a *agent) answerUDP(c net.PacketConn, port int) {
-	buf := make([]byte, 1024)
+	receive(c, func(packet []byte, from net.Addr) {
+		if answer, _, ok := wire.Reply(a.me.Token, string(packet), wire.Peer{Node: a.me.Node, Port: port}); ok {
+			_, _ = c.WriteTo([]byte(answer), from) // lost answers are asked for again
+		}
+	})
+}
+
+// receive hands on every packet until the socket is closed.
+func receive(c net.PacketConn, handle func(packet []byte, from net.Addr)) {
+	buf := make([]byte, 2048)
 	for {
 		n, from, err := c.ReadFrom(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
+		if err != nil { // of an earlier answer, or lasting: no hot loop
+			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		if answer, _, ok := wire.Reply(a.me.Token, string(buf[:n]), wire.Peer{Node: a.me.Node, Port: port}); ok {
-			_, _ = c.WriteTo([]byte(answer), from) // lost answers are asked for again
-		}
+		handle(buf[:n], from)
 	}
 }
