@@ -8,33 +8,40 @@ import (
 	"strings"
 )
 
-// typesSource is read for its comments: what a field means is written once.
-//
-//go:embed types.go
-var typesSource string
+// The types' sources are read for their comments: what a field means is written once.
+var (
+	//go:embed types.go
+	typesSource string
+	//go:embed pair_types.go
+	pairSource string
+)
 
 // comments maps "Type." and "Type.Field" (by the name in Go) to the comment in
-// types.go.
+// the source.
 func comments() (map[string]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "types.go", typesSource, parser.ParseComments)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string]string{}
-	for _, d := range file.Decls {
-		decl, ok := d.(*ast.GenDecl)
-		if !ok || decl.Tok != token.TYPE {
-			continue
+	for name, source := range map[string]string{"types.go": typesSource, "pair_types.go": pairSource} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+		if err != nil {
+			return nil, err
 		}
-		for _, spec := range decl.Specs {
-			t := spec.(*ast.TypeSpec)
-			out[t.Name.Name+"."] = sentence(decl.Doc)
-			if s, ok := t.Type.(*ast.StructType); ok {
-				fieldComments(t.Name.Name, s, out)
+		for _, d := range file.Decls {
+			if decl, ok := d.(*ast.GenDecl); ok && decl.Tok == token.TYPE {
+				typeComments(decl, out)
 			}
 		}
 	}
 	return out, nil
+}
+
+func typeComments(decl *ast.GenDecl, out map[string]string) {
+	for _, spec := range decl.Specs {
+		t := spec.(*ast.TypeSpec)
+		out[t.Name.Name+"."] = sentence(decl.Doc)
+		if s, ok := t.Type.(*ast.StructType); ok {
+			fieldComments(t.Name.Name, s, out)
+		}
+	}
 }
 
 func fieldComments(typeName string, s *ast.StructType, out map[string]string) {

@@ -1,5 +1,7 @@
 package site
 
+import "strings"
+
 // The defaults of the document.
 const (
 	DefaultProfile   = "acp-4.1-seed"
@@ -10,6 +12,9 @@ const (
 	defaultAdminUser = "admin"
 	defaultSSHUser   = "root"
 	defaultSSHPort   = 22
+	defaultTTL       = 30
+	defaultTSIG      = "hmac-sha256"
+	defaultHAProxy   = "/etc/haproxy/haproxy.cfg"
 )
 
 // Default fills in what the document leaves out. It changes nothing that is
@@ -23,8 +28,26 @@ func Default(s *Site) {
 		s.Platform.Products = []string{"base", "acp"}
 	}
 	set(&s.Package.Directory, DefaultDirectory)
+	defaultDNS(s)
 	for i := range s.Clusters {
 		defaultCluster(&s.Clusters[i])
+	}
+}
+
+func defaultDNS(s *Site) {
+	d := s.DR.DNS
+	if d == nil {
+		return
+	}
+	set(&d.TTL, defaultTTL)
+	if _, zone, ok := strings.Cut(s.Platform.Address, "."); ok {
+		set(&d.Zone, zone)
+	}
+	if r := d.RFC2136; r != nil {
+		set(&r.Algorithm, defaultTSIG)
+		if len(d.Authoritative) > 0 {
+			set(&r.Server, d.Authoritative[0])
+		}
 	}
 }
 
@@ -38,6 +61,13 @@ func defaultCluster(c *Cluster) {
 	if j := c.SSH.Jump; j != nil {
 		set(&j.User, defaultSSHUser)
 		set(&j.Port, defaultSSHPort)
+	}
+	if b := c.Balancer; b != nil && b.HAProxy != nil {
+		set(&b.HAProxy.Config, defaultHAProxy)
+		if l := b.HAProxy.SSH; l != nil {
+			set(&l.User, defaultSSHUser)
+			set(&l.Port, defaultSSHPort)
+		}
 	}
 	if len(c.Monitoring.VictoriaMetrics) > 0 {
 		set(&c.Monitoring.AgentReplicas, 1)

@@ -26,6 +26,9 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[IPFamily](): {string(IPv4), string(IPv6), string(DualStack)},
 	reflect.TypeFor[Role]():     {string(ControlPlane), string(Worker)},
 	reflect.TypeFor[CNI]():      {string(KubeOVN), string(Calico)},
+
+	reflect.TypeFor[DNSDriver]():      {string(DNSRFC2136), string(DNSExternal), string(DNSExec), string(DNSManual)},
+	reflect.TypeFor[BalancerDriver](): {string(BalancerHAProxy), string(BalancerExec), string(BalancerManual)},
 }
 
 // checkNames judges names and closed lists. The plugin is GEN-07's.

@@ -69,7 +69,10 @@ var rules = []rule{
 	{"DR-16", "the platform's registry has credentials", fromDR, checkDRRegistry},
 	{"DR-17", "HTTP port 80 and HTTPS port 443", fromDR, checkDRPorts},
 	{"DR-18", "each cluster's VIP is among its other platform addresses", fromDR, checkDROther},
+	{"DR-20", "how the platform's name is moved is known", fromDR, checkDNS},
 	{"DR-22", "both clusters answer to the same names", fromDR, checkSameNames},
+	{"DR-30", "how the ports of the VIPs are opened and closed is known", fromDR, checkBalancers},
+	{"DR-33", "the settings of the watch are sound", fromDR, checkSync},
 }
 
 // RuleInfo describes a rule for people.

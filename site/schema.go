@@ -97,6 +97,9 @@ func among(values ...string) constraint {
 	return func(s *jsonschema.Schema) { s.Enum = oneOf(values).Enum }
 }
 
+// durationForm is how a duration is written.
+const durationForm = `^(\d+(\.\d+)?(h|m|s))+$`
+
 // constraints are what the Go types can't say, by type and field.
 var constraints = map[string]constraint{
 	"Site.apiVersion":        among(APIVersion),
@@ -112,7 +115,7 @@ var constraints = map[string]constraint{
 	"Package.checksum":       pattern(checksumSyntax.String()),
 	"Package.architecture":   among("amd64", "arm64", "hybrid"),
 	"Package.directory":      all(pattern("^/"), byDefault(DefaultDirectory)),
-	"Policy.stallAfter":      all(pattern(`^(\d+(\.\d+)?(h|m|s))+$`), byDefault("30m")),
+	"Policy.stallAfter":      all(pattern(durationForm), byDefault("30m")),
 	"Cluster.name":           pattern(labelSyntax.String()),
 	"Cluster.nodes":          items(1, 0),
 	"Endpoint.vrid":          between(1, 255),
@@ -125,6 +128,17 @@ var constraints = map[string]constraint{
 	"SSH.knownHosts":         pattern("^/"),
 	"Jump.user":              byDefault(defaultSSHUser),
 	"Jump.port":              all(between(1, 65535), byDefault(defaultSSHPort)),
+	"DNS.ttl":                all(between(1, 3600), byDefault(defaultTTL)),
+	"DNS.authoritative":      items(1, 0),
+	"RFC2136.algorithm":      byDefault(defaultTSIG),
+	"Exec.command":           items(1, 0),
+	"Exec.timeout":           all(pattern(durationForm), byDefault("1m")),
+	"HAProxy.hosts":          items(1, 0),
+	"HAProxy.config":         all(pattern("^/"), byDefault(defaultHAProxy)),
+	"Sync.checkEvery":        all(pattern(durationForm), byDefault("5m")),
+	"Sync.maxLag":            all(pattern(durationForm), byDefault("30s")),
+	"Sync.repairs":           all(between(0, 5), byDefault(DefaultRepairs)),
+	"Ignored.prefix":         pattern("^/registry/."),
 	"Waiver.expires":         pattern(`^\d{4}-\d{2}-\d{2}$`),
 	"Waiver.rule":            among(Waivable()...),
 }

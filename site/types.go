@@ -84,12 +84,6 @@ type Package struct {
 	Directory    string `json:"directory,omitempty"` // on the node; default /root/cpaas-install (GEN-06)
 }
 
-// DR says whether the site is, or will become, a DR pair (GEN-05). It changes
-// install parameters (DR-12…DR-18), never which side is primary.
-type DR struct {
-	Planned bool `json:"planned,omitempty"` // the site is, or will become, a pair
-}
-
 // Policy is the patience of the runbooks with this site.
 type Policy struct {
 	// StallAfter is how long the installer may show no change before a person
@@ -127,6 +121,7 @@ type Cluster struct {
 	Monitoring   Monitoring `json:"monitoring,omitempty"`
 	NameServers  []string   `json:"nameServers,omitempty"`    // addresses that a repaired /etc/resolv.conf gets (CHK-13)
 	Other        []string   `json:"otherAddresses,omitempty"` // Other Platform Access Addresses of this cluster (DR-18)
+	Balancer     *Balancer  `json:"balancer,omitempty"`       // how the ports of the VIP are opened and closed (DR-30, DR-42)
 }
 
 // Endpoint is the cluster address (PAR-03…PAR-06).
