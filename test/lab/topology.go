@@ -24,6 +24,7 @@ type ClusterPlan struct {
 	Name          string `json:"name"`          // DNS label, for example west
 	ControlPlanes int    `json:"controlPlanes"` // 1 or 3
 	Workers       int    `json:"workers,omitempty"`
+	Balancer      bool   `json:"balancer,omitempty"` // a balancer and a VIP of its own also for one control plane
 }
 
 // BalancerPorts are the ports a cluster's balancer forwards (LB-01…LB-05).
@@ -49,7 +50,8 @@ const (
 var label = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,9}[a-z0-9])?$`)
 
 // layout turns the plan into machines with addresses in subnet. A cluster with
-// one control plane has no balancer: its VIP is the node's own address.
+// one control plane has no balancer unless it is asked for: its VIP is the
+// node's own address.
 func layout(subnet netip.Prefix, plans []ClusterPlan) ([]Node, []Cluster, error) {
 	if len(plans) == 0 || len(plans) > maxClusters {
 		return nil, nil, fmt.Errorf("lab: %d clusters planned; 1 to %d fit", len(plans), maxClusters)
@@ -65,7 +67,7 @@ func layout(subnet netip.Prefix, plans []ClusterPlan) ([]Node, []Cluster, error)
 		}
 		first := firstCluster + 10*i
 		cluster := Cluster{Name: plan.Name, VIP: octet(subnet, first+1)}
-		if plan.ControlPlanes > 1 {
+		if plan.ControlPlanes > 1 || plan.Balancer {
 			cluster.VIP = octet(subnet, first)
 			nodes = append(nodes, Node{Name: plan.Name + "-lb", Role: Balancer, Cluster: plan.Name, Address: cluster.VIP})
 		}

@@ -47,13 +47,14 @@ func rootCommand() *cobra.Command {
 func upCommand(name *string) *cobra.Command {
 	var nodes, workers int
 	var clusters []string
+	var balancer bool
 	o := lab.Options{Log: os.Stderr}
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring the lab up, or finish and repair it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Name = *name
 			for _, cluster := range clusters {
-				o.Clusters = append(o.Clusters, lab.ClusterPlan{Name: cluster, ControlPlanes: nodes, Workers: workers})
+				o.Clusters = append(o.Clusters, lab.ClusterPlan{Name: cluster, ControlPlanes: nodes, Workers: workers, Balancer: balancer})
 			}
 			_, err := lab.Up(cmd.Context(), o)
 			return err
@@ -61,6 +62,7 @@ func upCommand(name *string) *cobra.Command {
 	}
 	cmd.Flags().IntVar(&nodes, "nodes", 3, "control planes of each cluster: 1 or 3")
 	cmd.Flags().IntVar(&workers, "workers", 0, "worker nodes of each cluster")
+	cmd.Flags().BoolVar(&balancer, "balancer", false, "a balancer and a VIP also for a cluster of one control plane, as a pair of clusters needs")
 	cmd.Flags().StringSliceVar(&clusters, "clusters", []string{"west"}, "clusters, each with its own nodes and VIP")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory for site.yaml, keys and certificates (default below /var/lib/acpflow/labs)")
 	return cmd
