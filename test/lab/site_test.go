@@ -30,7 +30,7 @@ func TestSiteIsValidAndItsNodesPassTheChecks(t *testing.T) {
 func TestSiteOfOtherPlansIsValid(t *testing.T) {
 	for name, plan := range map[string][]lab.ClusterPlan{
 		"t-site-one":  oneNode(),
-		"t-site-pair": {{Name: "west", ControlPlanes: 1}, {Name: "east", ControlPlanes: 1, Workers: 1}},
+		"t-site-pair": {{Name: "west", ControlPlanes: 1, Balancer: true}, {Name: "east", ControlPlanes: 1, Workers: 1, Balancer: true}},
 	} {
 		l := labtest.Up(t, lab.Options{Name: name, Package: noPackage, Clusters: plan})
 		require.Equal(t, len(plan) > 1, parseSite(t, l).DR.Planned)

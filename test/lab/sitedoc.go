@@ -100,7 +100,29 @@ func (l *Lab) planDR(doc *site.Site) {
 	doc.Registry = site.Registry{Username: "admin", Password: l.ref(FileAdminPassword)}
 	for i := range doc.Clusters {
 		doc.Clusters[i].Other = []string{doc.Clusters[i].Endpoint.VIP}
+		doc.Clusters[i].Balancer = l.siteBalancer(doc.Clusters[i].Name)
 	}
+	d := l.Describe().DNS
+	doc.DR.DNS = &site.DNS{
+		Driver: site.DNSRFC2136, Zone: Zone, TTL: recordTTL,
+		Authoritative: []string{d.Authoritative}, Resolvers: []string{d.Resolver},
+		RFC2136: &site.RFC2136{KeyName: TSIGName, Algorithm: TSIGAlgorithm, Secret: l.ref(FileTSIG)},
+	}
+	doc.DR.Sync = site.Sync{CheckEvery: "1m", Canary: &site.Canary{Namespace: CanaryNamespace}}
+}
+
+// CanaryNamespace is where a check of the lab's pair may write.
+const CanaryNamespace = "acpflow-canary"
+
+// siteBalancer is the balancer in front of a cluster's VIP, nil when it has none.
+func (l *Lab) siteBalancer(cluster string) *site.Balancer {
+	for _, n := range l.state.Nodes {
+		if n.Cluster == cluster && n.Role == Balancer {
+			return &site.Balancer{Driver: site.BalancerHAProxy, HAProxy: &site.HAProxy{
+				Hosts: []site.Host{{Name: n.Name, Address: n.Address, HostKey: n.HostKey}}}}
+		}
+	}
+	return nil
 }
 
 func (l *Lab) ref(file string) site.Ref { return site.Ref("file:" + filepath.Join(l.state.Dir, file)) }

@@ -26,6 +26,16 @@ func TestLayoutGivesEveryClusterItsBlock(t *testing.T) {
 	}, nodes)
 }
 
+func TestLayoutGivesASmallPairItsVIPs(t *testing.T) {
+	nodes, clusters, err := layout(subnet, []ClusterPlan{
+		{Name: "west", ControlPlanes: 1, Balancer: true}, {Name: "east", ControlPlanes: 1, Balancer: true},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []Cluster{{"west", "198.18.7.10"}, {"east", "198.18.7.20"}}, clusters)
+	require.Contains(t, nodes, Node{Name: "east-lb", Role: Balancer, Cluster: "east", Address: "198.18.7.20"})
+	require.Contains(t, nodes, Node{Name: "east-1", Role: ControlPlane, Cluster: "east", Address: "198.18.7.21"})
+}
+
 func TestLayoutRefuses(t *testing.T) {
 	for name, plans := range map[string][]ClusterPlan{
 		"1 to 20":       {},
