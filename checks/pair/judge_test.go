@@ -1,0 +1,91 @@
+package pair_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/site"
+)
+
+// Nothing known is nothing well.
+func TestNothingKnownPassesNothing(t *testing.T) {
+	f := pair.Facts{Judged: now, Site: good().Site, Sides: []pair.Side{{Cluster: "west"}, {Cluster: "east"}}}
+	for _, g := range pair.Judge(f) {
+		assert.Equal(t, checks.Error, g.Outcome, "%+v", g)
+	}
+	for _, g := range pair.Judge(pair.Facts{Judged: now, Site: good().Site}) { // not even two sides
+		assert.Equal(t, checks.Error, g.Outcome, "%+v", g)
+	}
+}
+
+// Of a side that can't be reached nothing is known, but the rest still counts.
+func TestDeadSide(t *testing.T) {
+	f := good()
+	f.Sides[0] = pair.Side{Cluster: "west", Taken: now, Fault: &pair.Fault{Class: "Unreachable", Message: "no route"}}
+	assert.Equal(t, pair.Roles{Primary: "west", Standby: "east", By: pair.SyncSign}, f.Roles())
+	for _, g := range pair.Judge(f) {
+		switch {
+		case g.Rule == "CARD-01" && g.Node == "west":
+			assert.Equal(t, checks.Fail, g.Outcome)
+		case g.Node == "west":
+			assert.Equal(t, checks.Error, g.Outcome, "%+v", g)
+			assert.Contains(t, g.Reason, "no route")
+		case g.Node == "east":
+			assert.Equal(t, checks.Pass, g.Outcome, "%+v", g)
+		}
+	}
+}
+
+func TestRolesByName(t *testing.T) {
+	f := good()
+	plugin(none, none)(&f)
+	assert.Equal(t, pair.Roles{Primary: "west", Standby: "east", By: pair.NameSign}, f.Roles())
+	plugin(none, unread)(&f)
+	assert.Equal(t, "west", f.Roles().Primary)
+	f.Address = pair.Unknown[pair.Address]("timed out")
+	assert.Empty(t, f.Roles().Primary)
+	assert.Contains(t, f.Roles().Why, "east carries the synchronizer is not known")
+}
+
+// A waiver makes the absence one on purpose, while it holds and only where
+// every side is known to be without.
+func TestAbsentOnPurpose(t *testing.T) {
+	f := good()
+	plugin(none, none)(&f)
+	f.Site.Waivers = []site.Waiver{{Rule: "DR-31", Reason: "upgrade to 4.2", Author: "ops@example.com", Expires: "2026-06-15"}}
+	outcomes := map[string]checks.Finding{}
+	for _, g := range pair.Judge(f) {
+		outcomes[g.Rule] = g
+	}
+	assert.Equal(t, checks.Waived, outcomes["DR-31"].Outcome)
+	assert.Equal(t, "accepted by ops@example.com until 2026-06-15: upgrade to 4.2", outcomes["DR-31"].Reason)
+	for _, rule := range []string{"DR-32", "DR-33", "DR-41-proof", "CARD-10"} {
+		assert.Equal(t, checks.Skipped, outcomes[rule].Outcome, rule)
+	}
+	assert.Equal(t, checks.Pass, outcomes["DR-41-machine"].Outcome)
+	assert.False(t, checks.Count(pair.Judge(f)).Blocking())
+
+	f.Judged = now.AddDate(0, 0, 1)
+	ended := findings(f, "DR-31")[0]
+	assert.Equal(t, checks.Fail, ended.Outcome)
+	assert.Contains(t, ended.Seen, "the waiver of ops@example.com ended on 2026-06-15")
+
+	f.Judged = now
+	plugin(unread, none)(&f)
+	assert.Equal(t, checks.Error, findings(f, "DR-31")[0].Outcome)
+	assert.Equal(t, checks.Error, findings(f, "DR-32")[0].Outcome)
+}
+
+// Facts go through history and come back the same.
+func TestFactsSurviveJSON(t *testing.T) {
+	text, err := json.Marshal(good())
+	require.NoError(t, err)
+	var back pair.Facts
+	require.NoError(t, json.Unmarshal(text, &back))
+	assert.Equal(t, pair.Judge(good()), pair.Judge(back))
+}

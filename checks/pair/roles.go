@@ -1,0 +1,78 @@
+package pair
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Roles are observed, never configured (DR-01). Both are empty when they can't
+// be told.
+type Roles struct {
+	Primary string `json:"primary,omitempty"`
+	Standby string `json:"standby,omitempty"`
+	By      string `json:"by,omitempty"`  // the sign that told: SyncSign or NameSign
+	Why     string `json:"why,omitempty"` // why they can't be told, or what contradicts
+}
+
+// Signs of a role.
+const (
+	SyncSign = "synchronizer" // the standby carries it
+	NameSign = "name"         // the platform's domain points at the primary
+)
+
+// Roles tells who is who: the side with the synchronizer is the standby; where
+// none has it, the side that the platform's domain points at is the primary.
+// The other sign, where it is known, must agree, or Why names the contradiction.
+func (f Facts) Roles() Roles {
+	if len(f.Sides) != 2 {
+		return Roles{Why: fmt.Sprintf("%d clusters are no pair", len(f.Sides))}
+	}
+	var carriers, unclear []string
+	for _, s := range f.Sides {
+		plugin, err := s.Plugin.Get()
+		switch {
+		case err != nil:
+			unclear = append(unclear, s.Cluster)
+		case plugin.Present:
+			carriers = append(carriers, s.Cluster)
+		}
+	}
+	named := ""
+	if address, err := f.Address.Get(); err == nil {
+		named = address.Cluster
+	}
+	switch {
+	case len(carriers) == 2:
+		return Roles{Why: "both sides carry the synchronizer: they would copy in opposite directions"}
+	case len(carriers) == 1:
+		r := Roles{Primary: f.other(carriers[0]), Standby: carriers[0], By: SyncSign}
+		if named == r.Standby {
+			r.Why = fmt.Sprintf("the platform's domain points at %s, which carries the synchronizer as a standby does", named)
+		}
+		return r
+	case len(unclear) > 0 && named == "":
+		return Roles{Why: "whether " + strings.Join(unclear, " and ") + " carries the synchronizer is not known, nor where the platform's domain points at"}
+	case named == "":
+		return Roles{Why: "no side carries the synchronizer, and the platform's domain tells neither"}
+	}
+	return Roles{Primary: named, Standby: f.other(named), By: NameSign}
+}
+
+func (f Facts) other(cluster string) string {
+	for _, s := range f.Sides {
+		if s.Cluster != cluster {
+			return s.Cluster
+		}
+	}
+	return ""
+}
+
+// side finds one by its cluster.
+func (f Facts) side(cluster string) (Side, bool) {
+	for _, s := range f.Sides {
+		if s.Cluster == cluster {
+			return s, true
+		}
+	}
+	return Side{}, false
+}
