@@ -46,7 +46,7 @@ for p in /proc/[0-9]*/comm; do
 done
 if ! [ -e "$f" ] && ! [ -L "$f" ]; then echo "absent $server"; exit 0; fi
 [ -f "$f" ] && ! [ -L "$f" ] || { echo "$f is no plain file" >&2; exit 1; }
-echo "$(stat -c '%U:%G %a' "$f") $server" && head -c ` + "65537" + ` "$f"
+echo "$(stat -c '%U:%G %a' "$f") $server" && head -c 65537 "$f"
 `
 
 // read returns what one control plane has, and the file itself.
