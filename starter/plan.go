@@ -84,7 +84,10 @@ func printPlan(cmd *cobra.Command, plan workflows.Plan) {
 	printf(w, "%s of cluster %s, site %s (document %.12s), plan %.12s\n", plan.Runbook, plan.Cluster, plan.Site, plan.SiteSHA256, plan.Digest())
 	for _, s := range plan.Steps {
 		var notes []string
-		if s.Reversible {
+		switch {
+		case s.Always:
+			notes = append(notes, "undone on abort, also after the point of no return")
+		case s.Reversible:
 			notes = append(notes, "undone on abort")
 		}
 		if s.Skippable {

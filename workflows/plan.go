@@ -30,19 +30,37 @@ type StepInfo struct {
 	Reversible      bool     `json:"reversible,omitempty"`      // an abort undoes it
 	Skippable       bool     `json:"skippable,omitempty"`       // a person may skip it with a reason
 	Approval        bool     `json:"approval,omitempty"`        // it may wait for an approval before it acts
-	PointOfNoReturn bool     `json:"pointOfNoReturn,omitempty"` // from here on an abort undoes nothing
+	PointOfNoReturn bool     `json:"pointOfNoReturn,omitempty"` // from here on an abort does not undo it, nor what came before
+	Always          bool     `json:"always,omitempty"`          // undone on abort, also after the point of no return
 	Calls           []string `json:"calls,omitempty"`           // the very commands and API calls
 }
 
 // Step is a recorded step with the code that does and undoes it. Do must be
 // safe to repeat; Undo must succeed when there is nothing to undo. Ask, where it
 // is set, says before each try of Do what a person must approve; an empty
-// answer means that there is nothing to ask.
+// answer means that there is nothing to ask. A step made by unless may turn out
+// not to be needed.
 type Step struct {
 	StepInfo
 	Ask  func(ctx workflow.Context) (question string, err error)
 	Do   func(ctx workflow.Context) (activities.Evidence, error)
 	Undo func(ctx workflow.Context) (activities.Evidence, error)
+
+	unneeded func() string // why it is not needed; "" = it is
+}
+
+// unless is a step that is left out when why, asked right before it, gives a
+// reason. The step then counts as done, and as never begun. The first reason of
+// nested ones wins.
+func unless(why func() string, s Step) Step {
+	inner := s.unneeded
+	s.unneeded = func() string {
+		if reason := why(); reason != "" || inner == nil {
+			return reason
+		}
+		return inner()
+	}
+	return s
 }
 
 // Plan is the ordered list of steps of one run, before it is run.

@@ -29,7 +29,7 @@ type run struct {
 	progress  Progress
 	gates     decisions
 	steps     []Step
-	passed    bool // the point of no return
+	passed    int  // steps up to and with the last point of no return that was reached
 	leaseLost bool // somebody ended the site's lease: another run may change the site now
 }
 

@@ -14,9 +14,13 @@ import (
 const nobody = "the request (onFailure: abort)"
 
 // walk does the steps in order. When one ends the run, everything reversible
-// that was begun before the point of no return is undone in reverse order.
+// that was begun after the last point of no return is undone in reverse order,
+// and of what lies before it only the steps that say Always.
 func (r *run) walk(ctx workflow.Context) error {
 	for i := range r.steps {
+		if r.leaveOut(ctx, i) {
+			continue
+		}
 		if r.progress.Request.DryRun && r.steps[i].Effect != Read {
 			r.wouldRun(ctx, i)
 			return nil
@@ -26,6 +30,20 @@ func (r *run) walk(ctx workflow.Context) error {
 		}
 	}
 	return nil
+}
+
+// leaveOut ends a step that is not needed, and says why. It counts as never
+// begun: there is nothing to undo, and no point of no return is passed.
+func (r *run) leaveOut(ctx workflow.Context, i int) bool {
+	if r.steps[i].unneeded == nil {
+		return false
+	}
+	why := r.steps[i].unneeded()
+	if why == "" {
+		return false
+	}
+	r.end(ctx, &r.progress.Steps[i], Done, &activities.Evidence{Summary: "not needed: " + why}, "")
+	return true
 }
 
 // wouldRun marks what a dry run leaves out: the first step that changes
@@ -97,7 +115,7 @@ func (r *run) attempt(ctx workflow.Context, i int) (Action, activities.Evidence,
 	}
 	evidence, err := r.steps[i].Do(ctx)
 	if r.steps[i].PointOfNoReturn && !isType(err, string(fault.Refused)) {
-		r.passed = true // also when it failed or was cancelled: it may have acted
+		r.passed = i + 1 // also when it failed or was cancelled: it may have acted
 	}
 	return "", evidence, err
 }
@@ -161,8 +179,11 @@ func (r *run) decide(ctx workflow.Context, info StepInfo, message string) (Decis
 
 // unwind undoes in a context of its own, so that a cancelled run cleans up too.
 func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
-	if r.passed || r.leaseLost {
-		return cause // what is done can't be taken back by acpflow, or is no longer ours to touch
+	if r.leaseLost {
+		return cause // what is done is no longer ours to touch
+	}
+	if !r.undoable(last) {
+		return cause
 	}
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -170,8 +191,7 @@ func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
 	upsertOutcome(ctx, Undoing)
 	showBoard(ctx, &r.progress)
 	for i := last; i >= 0; i-- {
-		state := &r.progress.Steps[i]
-		if r.steps[i].Undo == nil || state.Tries == 0 {
+		if !r.undoes(i) {
 			continue
 		}
 		if err := r.undo(ctx, i); err != nil {
@@ -179,6 +199,26 @@ func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
 		}
 	}
 	return cause
+}
+
+// undoes reports whether an abort takes a step back: it was begun, it can be
+// undone, and either no point of no return was passed since, or it says Always.
+func (r *run) undoes(i int) bool {
+	return r.steps[i].Undo != nil && r.progress.Steps[i].Tries > 0 && (i >= r.passed || r.steps[i].Always)
+}
+
+// undoable reports whether there is anything to take back. Before a point of no
+// return the run says that it undoes also when it finds nothing.
+func (r *run) undoable(last int) bool {
+	if r.passed == 0 {
+		return true
+	}
+	for i := last; i >= 0; i-- {
+		if r.undoes(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // undo repeats until it worked or a person lets it go: a run must not end
