@@ -29,41 +29,81 @@ const (
 
 // PluginState is what is known of a cluster plugin on the `global` cluster.
 type PluginState struct {
-	Name    string `json:"name"`              // of the plugin, not of its object
-	Version string `json:"version"`           // asked for
-	Phase   string `json:"phase,omitempty"`   // "" = just created or not reported; "Running" = installed
-	Message string `json:"message,omitempty"` // why it does not run
-	Created bool   `json:"created"`           // by this call
+	Name      string `json:"name"`                // of the plugin, not of its object
+	UID       string `json:"uid,omitempty"`       // of its object
+	Version   string `json:"version"`             // asked for
+	Installed string `json:"installed,omitempty"` // that the platform reports
+	Phase     string `json:"phase,omitempty"`     // "" = just created or not reported; "Running" = installed
+	Message   string `json:"message,omitempty"`   // why it does not run
+	Created   bool   `json:"created"`             // by this call
+	Prevented bool   `json:"prevented,omitempty"` // the platform prevents its removal
+	Deleting  bool   `json:"deleting,omitempty"`  // since somebody removed it
 }
 
 // Running reports whether the plugin is installed.
 func (s PluginState) Running() bool { return s.Phase == "Running" }
 
 // EnsurePlugin installs the plugin with a display name on the `global` cluster
-// unless it is there, and returns its state; call again until it is Running.
-// The platform renames the object it finds, so an installed plugin is looked
-// up by its labels only. A plugin that is not published, or not exactly once,
-// is fault.Gate.
+// unless it is there, in its newest published version with its published
+// defaults, and returns its state; call again until it is Running. A plugin that
+// is not published, or not exactly once, is fault.Gate.
 func (c *Client) EnsurePlugin(ctx context.Context, displayName string) (PluginState, error) {
 	plugin, err := c.findPlugin(ctx, displayName)
 	if err != nil {
 		return PluginState{}, err
 	}
-	state, found, err := c.installed(ctx, plugin)
+	return c.EnsurePluginConfig(ctx, plugin, func() (string, map[string]any, error) {
+		published, err := c.Published(ctx, plugin)
+		if err != nil {
+			return "", nil, err
+		}
+		if len(published) == 0 {
+			return "", nil, fault.New(fault.Gate, "install plugin "+plugin, c.place,
+				"upload the plugin's package with violet", errors.New("the plugin is published without a ModuleConfig"))
+		}
+		return published[0].Version, published[0].Config, nil
+	})
+}
+
+// EnsurePluginConfig installs the named plugin unless it is there, in the
+// version and with the configuration that choose returns, and returns its
+// state. The platform renames the object it finds, so an installed plugin is
+// looked up by its labels only; what is installed is never changed.
+func (c *Client) EnsurePluginConfig(ctx context.Context, plugin string, choose func() (version string, config map[string]any, err error)) (PluginState, error) {
+	state, found, err := c.Plugin(ctx, plugin)
 	if err != nil || found {
 		return state, err
 	}
-	config, err := c.pluginConfig(ctx, plugin)
+	ver, config, err := choose()
 	if err != nil {
 		return PluginState{}, err
 	}
-	info := moduleInfo(plugin, config)
+	info := moduleInfo(plugin, ver, config)
 	_, err = c.dynamic.Resource(moduleInfos).Create(ctx, info, metav1.CreateOptions{FieldManager: "acpflow"})
 	if err != nil && !apierrors.IsAlreadyExists(err) { // an overlapping attempt was first
 		return PluginState{}, c.fault("install plugin "+plugin, err)
 	}
-	ver, _, _ := unstructured.NestedString(info.Object, "spec", "version")
 	return PluginState{Name: plugin, Version: ver, Created: err == nil}, nil
+}
+
+// RemovePlugin uninstalls the plugin: it deletes the very object that was seen
+// before, by its UID. One that is gone, or has another UID, is fine: the caller
+// looks again.
+func (c *Client) RemovePlugin(ctx context.Context, plugin, uid string) error {
+	infos, err := c.list(ctx, moduleInfos, pluginSelector(plugin))
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		if string(info.GetUID()) != uid {
+			continue
+		}
+		err := c.dynamic.Resource(moduleInfos).Delete(ctx, info.GetName(), deleteByUID(uid))
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return c.fault("uninstall plugin "+plugin, err)
+		}
+	}
+	return nil
 }
 
 // findPlugin returns the name of the plugin with the display name.
@@ -108,10 +148,10 @@ func moduleName(o unstructured.Unstructured) string {
 	return o.GetName()
 }
 
-// installed looks for the plugin's ModuleInfo by its labels.
-func (c *Client) installed(ctx context.Context, plugin string) (PluginState, bool, error) {
-	selector := metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: pluginLabels(plugin)})
-	infos, err := c.list(ctx, moduleInfos, selector)
+// Plugin looks for the plugin's ModuleInfo by its labels. While the platform
+// renames the object there are two for a moment: fault.Conflict.
+func (c *Client) Plugin(ctx context.Context, plugin string) (state PluginState, found bool, err error) {
+	infos, err := c.list(ctx, moduleInfos, pluginSelector(plugin))
 	if err != nil || len(infos) == 0 {
 		return PluginState{}, false, err
 	}
@@ -123,9 +163,11 @@ func (c *Client) installed(ctx context.Context, plugin string) (PluginState, boo
 }
 
 func readPlugin(plugin string, info unstructured.Unstructured) PluginState {
-	out := PluginState{Name: plugin}
+	out := PluginState{Name: plugin, UID: string(info.GetUID()), Deleting: info.GetDeletionTimestamp() != nil}
 	out.Version, _, _ = unstructured.NestedString(info.Object, "spec", "version")
+	out.Installed, _, _ = unstructured.NestedString(info.Object, "status", "version")
 	out.Phase, _, _ = unstructured.NestedString(info.Object, "status", "phase")
+	out.Prevented, _, _ = unstructured.NestedBool(info.Object, "status", "removeIsPrevented")
 	conditions, _, _ := unstructured.NestedSlice(info.Object, "status", "conditions")
 	for _, raw := range conditions {
 		cond, _ := raw.(map[string]any)
@@ -136,25 +178,35 @@ func readPlugin(plugin string, info unstructured.Unstructured) PluginState {
 	return out
 }
 
-// pluginConfig returns the newest published ModuleConfig of the plugin.
-func (c *Client) pluginConfig(ctx context.Context, plugin string) (unstructured.Unstructured, error) {
+// PublishedVersion is a version of a plugin that can be installed.
+type PublishedVersion struct {
+	Version string         `json:"version"`
+	Config  map[string]any `json:"config,omitempty"` // the published defaults
+}
+
+// Published lists the versions of a plugin that its ModuleConfigs offer, the
+// newest first; none when the plugin is not published.
+func (c *Client) Published(ctx context.Context, plugin string) ([]PublishedVersion, error) {
+	plugins, err := c.list(ctx, modulePlugins, "")
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(plugins, func(p unstructured.Unstructured) bool { return moduleName(p) == plugin }) {
+		return nil, nil // without a ModulePlugin none of its versions can be installed
+	}
 	all, err := c.list(ctx, moduleConfigs, "")
 	if err != nil {
-		return unstructured.Unstructured{}, err
+		return nil, err
 	}
-	var mine []unstructured.Unstructured
+	var out []PublishedVersion
 	for _, m := range all {
 		if m.GetLabels()[moduleNameLabel] == plugin || configVersion(m) != "" && m.GetName() == plugin+"-"+configVersion(m) {
-			mine = append(mine, m)
+			config, _, _ := unstructured.NestedMap(m.Object, "spec", "config")
+			out = append(out, PublishedVersion{Version: configVersion(m), Config: config})
 		}
 	}
-	if len(mine) == 0 {
-		return unstructured.Unstructured{}, fault.New(fault.Gate, "install plugin "+plugin, c.place,
-			"upload the plugin's package with violet", errors.New("the plugin is published without a ModuleConfig"))
-	}
-	return slices.MaxFunc(mine, func(a, b unstructured.Unstructured) int {
-		return compareVersions(configVersion(a), configVersion(b))
-	}), nil
+	slices.SortFunc(out, func(a, b PublishedVersion) int { return compareVersions(b.Version, a.Version) })
+	return out, nil
 }
 
 func configVersion(m unstructured.Unstructured) string {
@@ -181,12 +233,12 @@ func compareVersions(a, b string) int {
 	return c
 }
 
-// moduleInfo asks for the plugin with its published defaults. Its name is a
-// fixed one, so that overlapping attempts collide instead of asking twice.
-func moduleInfo(plugin string, config unstructured.Unstructured) *unstructured.Unstructured {
-	spec := map[string]any{"version": configVersion(config)}
-	if defaults, ok, _ := unstructured.NestedMap(config.Object, "spec", "config"); ok {
-		spec["config"] = defaults
+// moduleInfo asks for the plugin. Its name is a fixed one, so that overlapping
+// attempts collide instead of asking twice.
+func moduleInfo(plugin, ver string, config map[string]any) *unstructured.Unstructured {
+	spec := map[string]any{"version": ver}
+	if config != nil {
+		spec["config"] = config
 	}
 	info := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	info.SetGroupVersionKind(moduleInfos.GroupVersion().WithKind("ModuleInfo"))
@@ -197,4 +249,8 @@ func moduleInfo(plugin string, config unstructured.Unstructured) *unstructured.U
 
 func pluginLabels(plugin string) map[string]string {
 	return map[string]string{clusterNameLabel: globalName, moduleNameLabel: plugin, moduleTypeLabel: "plugin"}
+}
+
+func pluginSelector(plugin string) string {
+	return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: pluginLabels(plugin)})
 }
