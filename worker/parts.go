@@ -41,6 +41,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Installer{Hosts: hosts},
 		&activities.Cluster{Hosts: hosts},
 		&activities.Encryption{Hosts: hosts},
+		&activities.Contract{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}
