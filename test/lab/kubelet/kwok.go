@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/acpflow/acpflow/test/lab/kubeapi"
 )
 
 // stages tell kwok how the node and its Pods come to life.
@@ -28,7 +30,9 @@ func keepKwok(ctx context.Context, c Config) {
 	for ctx.Err() == nil {
 		if err := os.WriteFile(file, stages, 0o600); err != nil {
 			slog.Error("kwok", "error", err)
-		} else if apiReady(ctx, c) {
+		} else if err := defineLogs(ctx, c); err != nil {
+			slog.Debug("kwok", "error", err)
+		} else {
 			runKwok(ctx, c, file)
 		}
 		select {
@@ -38,9 +42,28 @@ func keepKwok(ctx context.Context, c Config) {
 	}
 }
 
-func apiReady(ctx context.Context, c Config) bool {
+// defineLogs waits for the API and defines the kind that tells kwok where the
+// log of a Pod is: kwok does not wait for it.
+func defineLogs(ctx context.Context, c Config) error {
 	client, err := connect(c)
-	return err == nil && client.Healthy(ctx, "/readyz") == nil
+	if err != nil {
+		return err
+	}
+	if err := client.Healthy(ctx, "/readyz"); err != nil {
+		return err
+	}
+	if err := client.Apply(ctx, kubeapi.Object{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": kubeapi.Object{"name": "logs.kwok.x-k8s.io"},
+		"spec": kubeapi.Object{
+			"group": "kwok.x-k8s.io", "scope": "Namespaced",
+			"names": kubeapi.Object{"kind": "Logs", "listKind": "LogsList", "plural": "logs", "singular": "logs"},
+			"versions": []kubeapi.Object{{"name": "v1alpha1", "served": true, "storage": true, "schema": kubeapi.Object{
+				"openAPIV3Schema": kubeapi.Object{"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}},
+		},
+	}); err != nil {
+		return err
+	}
+	return client.Get(ctx, "/apis/kwok.x-k8s.io/v1alpha1/logs?limit=1", nil)
 }
 
 func runKwok(ctx context.Context, c Config, file string) {
@@ -49,6 +72,7 @@ func runKwok(ctx context.Context, c Config, file string) {
 		"--config="+file,
 		"--kubeconfig="+c.Kubeconfig,
 		"--manage-single-node="+c.NodeName,
+		"--enable-crds=Logs",
 		"--node-lease-duration-seconds=40",
 		"--node-ip="+c.v4(),
 		"--node-name="+c.NodeName,

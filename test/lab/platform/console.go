@@ -14,9 +14,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/synchronizer"
+	"github.com/acpflow/acpflow/test/lab/synchronizer/faults"
 )
 
 // Where the console of a control plane finds its files.
@@ -24,6 +27,7 @@ const (
 	ConsoleDir        = "/etc/cpaas"
 	ConsoleFile       = ConsoleDir + "/console.json"
 	ConsoleKubeconfig = ConsoleDir + "/console.conf"
+	pkiDir            = "/etc/kubernetes/pki"
 	registryPort      = 11443
 )
 
@@ -37,6 +41,8 @@ type ConsoleConfig struct {
 	RegistryUser     string `json:"registryUser"`
 	RegistryPassword string `json:"registryPassword"`
 	Kubeconfig       string `json:"kubeconfig"`
+	NodeName         string `json:"nodeName"`
+	NodeAddress      string `json:"nodeAddress"`
 }
 
 // ReadConsoleConfig reads ConsoleFile.
@@ -50,7 +56,8 @@ func ReadConsoleConfig() (ConsoleConfig, error) {
 }
 
 // RunConsole serves the web console, the registry and, beside them, the
-// operator of cluster plugins, until ctx ends.
+// operator of cluster plugins and the etcd synchronizer's Pods of this node,
+// until ctx ends.
 func RunConsole(ctx context.Context, c ConsoleConfig) error {
 	pair, err := tls.LoadX509KeyPair(ConsoleDir+"/tls.crt", ConsoleDir+"/tls.key")
 	if err != nil {
@@ -64,29 +71,32 @@ func RunConsole(ctx context.Context, c ConsoleConfig) error {
 	if err != nil {
 		return err
 	}
+	mirror, end := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer end()
 	page := &page{config: c, api: api}
+	images := &registry{config: c, api: api}
+	site := http.NewServeMux()
+	site.Handle("/", page)
+	site.Handle(synchronizer.ClientPath, &etcdClient{registry: images, ca: pkiDir + "/etcd/ca.crt", key: pkiDir + "/etcd/ca.key"})
 	secure := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	failed := make(chan error, 3)
 	var servers []*http.Server
 	listen := func(port int, h http.Handler, conf *tls.Config) {
 		server := &http.Server{Addr: net.JoinHostPort("", strconv.Itoa(port)), Handler: h, TLSConfig: conf, ReadHeaderTimeout: 10 * time.Second}
 		servers = append(servers, server)
-		go func() {
-			if conf == nil {
-				failed <- server.ListenAndServe()
-			} else {
-				failed <- server.ListenAndServeTLS("", "")
-			}
-		}()
+		go func() { failed <- serve(ctx, server) }()
 	}
-	listen(c.HTTPSPort, page, secure)
+	listen(c.HTTPSPort, site, secure)
 	if c.HTTPPort > 0 {
 		listen(c.HTTPPort, page, nil)
 	}
 	if c.Registry {
-		listen(registryPort, &registry{config: c, api: api}, secure)
+		listen(registryPort, images, secure)
 	}
-	go operatePlugins(ctx, api)
+	wg.Go(func() { operatePlugins(mirror, api) })
+	wg.Go(func() { synchronizer.Run(mirror, c.synchronizer(api)) })
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -96,6 +106,27 @@ func RunConsole(ctx context.Context, c ConsoleConfig) error {
 		_ = s.Close()
 	}
 	return err
+}
+
+// serve shares its port with the address of the synchronizer's Service.
+func serve(ctx context.Context, server *http.Server) error {
+	listener, err := (&net.ListenConfig{Control: synchronizer.SharePort}).Listen(ctx, "tcp", server.Addr)
+	if err != nil {
+		return err
+	}
+	if server.TLSConfig == nil {
+		return server.Serve(listener)
+	}
+	return server.ServeTLS(listener, "", "")
+}
+
+func (c ConsoleConfig) synchronizer(api *kubeapi.Client) synchronizer.Options {
+	return synchronizer.Options{
+		API: api, NodeName: c.NodeName, Address: c.NodeAddress, PKI: pkiDir, ConsoleCertificate: ConsoleDir + "/tls.crt",
+		PlatformAddress: c.PlatformAddress, ClusterAddress: c.ClusterAddress, HTTPSPort: c.HTTPSPort,
+		RegistryUser: c.RegistryUser, RegistryPassword: c.RegistryPassword,
+		LogDir: "/var/log/pods", Faults: faults.Path,
+	}
 }
 
 // page names the cluster that answers: after a DNS switch a person must see

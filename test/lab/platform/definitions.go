@@ -10,6 +10,8 @@ type definition struct {
 }
 
 var definitions = []definition{
+	{group: "cert-manager.io", version: "v1", kind: "Certificate", plural: "certificates", namespaced: true},
+	{group: "cert-manager.io", version: "v1", kind: "Issuer", plural: "issuers", namespaced: true},
 	{group: "cluster.alauda.io", version: "v1alpha1", kind: "ModuleInfo", plural: "moduleinfoes", short: "minfo", spec: versioned},
 	{group: "cluster.alauda.io", version: "v1alpha1", kind: "ModulePlugin", plural: "moduleplugins"},
 	{group: "cluster.alauda.io", version: "v1alpha1", kind: "ModuleConfig", plural: "moduleconfigs", spec: versioned},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/synchronizer"
 )
 
 // ArchConstraint is the label that keeps nodes of other architectures out
@@ -44,6 +45,10 @@ func Core(v Values) []kubeapi.Object {
 		clusterModule("Installing"),
 	}
 	out = append(out, adminAccount()...)
+	if v.EtcdCACert != nil {
+		out = append(out, with(namespaced("v1", "Secret", synchronizer.PrimaryCASecret), object{"type": "kubernetes.io/tls", "data": object{
+			"tls.crt": encode(string(v.EtcdCACert)), "tls.key": encode(string(v.EtcdCAKey))}}))
+	}
 	for _, m := range v.Machines {
 		out = append(out, machineObject(m))
 	}
@@ -60,7 +65,7 @@ func Plugins(v Values) []kubeapi.Object {
 		services = append(services, "cpaas-elasticsearch")
 	}
 	if v.VictoriaMetrics {
-		services = append(services, "alertmanager", "vmselect", "vminsert")
+		services = append(services, "alertmanager", "vmselect", "vminsert", "warlock")
 	}
 	if v.Prometheus {
 		services = append(services, "prometheus", "alertmanager")
@@ -69,7 +74,8 @@ func Plugins(v Values) []kubeapi.Object {
 	for _, name := range services {
 		out = append(out, platformDeployment(name), release(name))
 	}
-	return append(out, published(docsPlugin, docsDisplay, docsVersion)...)
+	out = append(out, published(docsPlugin, docsDisplay, docsVersion, object{"replicas": 1})...)
+	return append(out, Synchronizer(synchronizer.DefaultVersion)...)
 }
 
 // Finished says that the install is done.
@@ -130,7 +136,7 @@ func release(name string) object {
 
 // published offers a cluster plugin in the marketplace: both objects must be
 // there before it can be installed.
-func published(name, display, version string) []object {
+func published(name, display, version string, config object) []object {
 	labels := map[string]string{"cpaas.io/module-name": name, "cpaas.io/module-type": "plugin"}
 	title, _ := json.Marshal(map[string]string{"en": display}) // a map of strings always marshals
 	return []object{
@@ -139,7 +145,7 @@ func published(name, display, version string) []object {
 			"status": object{"latestVersion": version},
 		}), labels), map[string]string{"cpaas.io/display-name": string(title)}),
 		labelled(with(global("cluster.alauda.io/v1alpha1", "ModuleConfig", fmt.Sprintf("%s-%s", name, version)), object{
-			"spec": object{"version": version, "config": object{"replicas": 1}, "affinity": object{"clusterAffinity": object{"matchLabels": object{"is-global": "true"}}}},
+			"spec": object{"version": version, "config": config, "affinity": object{"clusterAffinity": object{"matchLabels": object{"is-global": "true"}}}},
 		}), labels),
 	}
 }

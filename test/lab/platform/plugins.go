@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/synchronizer"
 )
 
 const (
@@ -47,7 +49,7 @@ func operatePlugins(ctx context.Context, api *kubeapi.Client) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for last := ""; ; {
-		if err := reconcilePlugins(ctx, api); err != nil && ctx.Err() == nil && err.Error() != last {
+		if err := errors.Join(reconcilePlugins(ctx, api), issueCertificates(ctx, api)); err != nil && ctx.Err() == nil && err.Error() != last {
 			last = err.Error()
 			slog.Warn("cluster plugins", "error", err)
 		}
@@ -95,10 +97,14 @@ func reconcilePlugin(ctx context.Context, api *kubeapi.Client, m module) error {
 	case time.Since(m.Metadata.CreationTimestamp) < pluginDelay:
 		return setStatus(ctx, api, m, object{"phase": "Processing"})
 	}
-	for _, o := range []object{platformDeployment(m.plugin()), release(m.plugin())} {
+	objects, err := m.objects(version)
+	if err != nil {
+		return setStatus(ctx, api, m, object{"phase": "Failed", "conditions": []object{{
+			"type": "Ready", "status": "False", "reason": "BadParameters", "message": err.Error()}}})
+	}
+	for _, o := range objects {
 		// Uninstalling is deleting the ModuleInfo: the rest goes with it.
-		o["metadata"].(object)["ownerReferences"] = []object{{"apiVersion": "cluster.alauda.io/v1alpha1", "kind": "ModuleInfo",
-			"name": m.Metadata.Name, "uid": m.Metadata.UID}}
+		o["metadata"].(object)["ownerReferences"] = []object{m.owner()}
 		if err := api.Apply(ctx, o); err != nil {
 			return err
 		}
@@ -106,6 +112,18 @@ func reconcilePlugin(ctx context.Context, api *kubeapi.Client, m module) error {
 	return setStatus(ctx, api, m, object{"phase": "Running", "version": version, "removeIsPrevented": false,
 		"appReleases": []object{{"name": m.plugin(), "ready": true, "synced": true, "failed": false, "message": ""}},
 		"conditions":  []object{{"type": "Ready", "status": "True", "reason": "Installed", "message": ""}}})
+}
+
+func (m module) owner() object {
+	return object{"apiVersion": "cluster.alauda.io/v1alpha1", "kind": "ModuleInfo", "name": m.Metadata.Name, "uid": m.Metadata.UID}
+}
+
+// objects are what installing the plugin makes.
+func (m module) objects(version string) ([]object, error) {
+	if m.plugin() == synchronizer.Plugin {
+		return synchronizerObjects(m, version)
+	}
+	return []object{platformDeployment(m.plugin()), release(m.plugin())}, nil
 }
 
 // rename gives the object its last name: a new one is made, the first removed.

@@ -33,6 +33,8 @@ type Values struct {
 	VictoriaMetrics   bool
 	Prometheus        bool
 	Machines          []Machine
+	EtcdCACert        []byte // PEM; with it a standby gets its client certificates
+	EtcdCAKey         []byte // PEM
 }
 
 // Machine is a node of the cluster as the platform's API shows it.

@@ -21,6 +21,7 @@ func (i *Install) values() platform.Values {
 		ServiceIPs: i.serviceIPs(), Architectures: i.Architectures, Products: c.Product,
 		Registry: c.Registry.Domain, RegistryUser: c.Registry.Username, RegistryPassword: string(c.Registry.Password),
 		Elasticsearch: len(c.ElasticSearch.Nodes) > 0, VictoriaMetrics: len(c.VictoriaMetrics.Nodes) > 0, Prometheus: len(c.Prometheus.Nodes) > 0,
+		EtcdCACert: i.authorities.Etcd.Cert, EtcdCAKey: i.authorities.Etcd.Key,
 	}
 	if c.Registry.ExternalAddress != "" {
 		v.Registry = c.Registry.ExternalAddress
@@ -84,8 +85,10 @@ func (i *Install) publish(ctx context.Context) error {
 	}
 	if err := i.fleet.Masters().Each(func(m *machine.Machine) error {
 		var f files
+		own := console
+		own.NodeName, own.NodeAddress = i.nodeName(m), m.IP
 		f.addPair(platform.ConsoleDir+"/tls", cert)
-		f.addJSON(platform.ConsoleFile, 0o600, console)
+		f.addJSON(platform.ConsoleFile, 0o600, own)
 		k, err := i.kubeconfig("platform-console", "system:masters", localAPI)
 		f.addKubeconfig(platform.ConsoleKubeconfig, k, err)
 		pod, err := i.staticPod("cpaas-system", "platform-console", []string{NodeProgram, "console"})
