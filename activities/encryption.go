@@ -56,12 +56,18 @@ func (a *Encryption) read(ctx context.Context, node Node) (KeyFile, secret.Value
 	if err != nil {
 		return out, secret.Value{}, err
 	}
-	place := node.Name + ":" + encryption.Path
 	answer, err := conn.Run(ctx, ssh.Command{Op: "read the encryption configuration", Script: readKeyFile, Sudo: true})
 	if err != nil {
 		return out, secret.Value{}, err
 	}
-	head, body, _ := strings.Cut(answer.Stdout, "\n")
+	return parseKeyFile(node.Name, answer.Stdout)
+}
+
+// parseKeyFile understands what readKeyFile prints.
+func parseKeyFile(node, answer string) (KeyFile, secret.Value, error) {
+	out := KeyFile{Node: node}
+	place := node + ":" + encryption.Path
+	head, body, _ := strings.Cut(answer, "\n")
 	words := strings.Fields(head)
 	if len(words) == 2 && words[0] == "absent" {
 		out.APIServer = words[1] != "none"

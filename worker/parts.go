@@ -40,6 +40,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.CorePackage{Hosts: hosts},
 		&activities.Installer{Hosts: hosts},
 		&activities.Cluster{Hosts: hosts},
+		&activities.Sides{Hosts: hosts},
 		&activities.Encryption{Hosts: hosts},
 		&activities.Contract{Hosts: hosts},
 	} {

@@ -1,6 +1,10 @@
 package pair
 
-import "time"
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
 
 // Address is what the name servers say of the platform's domain.
 type Address struct {
@@ -57,15 +61,21 @@ type Canary struct {
 	Arrived bool          `json:"arrived,omitempty"` // within the time that was waited
 }
 
-// Ledger is what is remembered of earlier checks.
+// Ledger is what is remembered of earlier checks, on the standby: it outlives
+// the primary.
 type Ledger struct {
-	Good *Good  `json:"good,omitempty"` // the last check in which all was equal
-	Last []Past `json:"last,omitempty"` // newest first
+	Good *Good           `json:"good,omitempty"` // the last check in which all was equal
+	Last []Past          `json:"last,omitempty"` // newest first, at most MaxPast
+	Mark json.RawMessage `json:"mark,omitempty"` // etcd.Mark of the last proof: where the next one may begin
+	Full time.Time       `json:"full,omitzero"`  // when every key was compared last
 }
+
+// MaxPast bounds the outcomes that a ledger keeps.
+const MaxPast = 20
 
 // Good is a check in which nothing was missed, surplus or different.
 type Good struct {
-	At       time.Time `json:"at"`
+	At       time.Time `json:"at"` // when the positions were read
 	Primary  Position  `json:"primary"`
 	Standby  Position  `json:"standby"`
 	Digest   string    `json:"digest"`
@@ -78,6 +88,24 @@ type Good struct {
 // Past is how an earlier check ended.
 type Past struct {
 	At      time.Time `json:"at"`
+	Run     string    `json:"run"`     // of the workflow: the same one is kept once
 	Outcome string    `json:"outcome"` // of the run
 	Summary string    `json:"summary"` // one line
+}
+
+// With adds what a check found; doing it twice changes nothing. An older check
+// never hides a newer one.
+func (l Ledger) With(past Past, good *Good) Ledger {
+	if good != nil && (l.Good == nil || good.At.After(l.Good.At)) {
+		l.Good = good
+	}
+	last := []Past{past}
+	for _, p := range l.Last {
+		if p.Run != past.Run {
+			last = append(last, p)
+		}
+	}
+	slices.SortStableFunc(last, func(a, b Past) int { return b.At.Compare(a.At) })
+	l.Last = last[:min(len(last), MaxPast)]
+	return l
 }

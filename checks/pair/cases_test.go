@@ -25,11 +25,14 @@ func good() pair.Facts {
 		Vendor:   pair.Of(pair.Vendor{}),
 		Proof:    pair.Of(pair.Proof{Mode: "full", Taken: now, Compared: 4000, Clean: true, Primary: pair.Position{Revision: 77}, Standby: pair.Position{Revision: 88}}),
 		Canary:   pair.Of(pair.Canary{Lag: time.Second, Arrived: true}),
-		Ledger:   pair.Of(pair.Ledger{Good: &pair.Good{At: now.Add(-time.Hour), Plugin: "v4.1.0", From: "west", To: "east"}}),
 		Sides:    []pair.Side{goodSide("west"), goodSide("east")},
 	}
 	f.Site.DR.Sync.Canary = &site.Canary{Namespace: "acpflow-canary"}
 	f.Sides[0].Plugin = pair.Of(pair.Plugin{})
+	f.Sides[1].Ledger = pair.Of(pair.Ledger{
+		Good: &pair.Good{At: now.Add(-time.Hour), Plugin: "v4.1.0", From: "west", To: "east"},
+		Last: []pair.Past{{At: now.Add(-time.Hour), Run: "1", Outcome: "succeeded"}},
+	})
 	return f
 }
 
@@ -52,6 +55,7 @@ func goodSide(name string) pair.Side {
 		Inventory:  pair.Of([]pair.Kind{{Namespace: "default", Kind: "configmaps", Count: 1, Hash: "h", Names: []string{"a"}}}),
 		Secrets:    pair.Of(pair.Secrets{Read: 40}),
 		Machines:   pair.Of(pair.Machines{Total: 3}),
+		Ledger:     pair.Of(pair.Ledger{}),
 		Components: pair.Of([]string{"elasticsearch"}),
 	}
 }
@@ -135,12 +139,13 @@ var roleCases = []ruleCase{
 
 var syncCases = []ruleCase{
 	{"DR-31", "vanished", fail, "vanished: the check of 2026-06-15 11:00 UTC still saw v4.1.0 on east", plugin(none, none)},
-	{"DR-31", "never there", fail, "never installed", func(f *pair.Facts) { plugin(none, none)(f); f.Ledger = pair.Of(pair.Ledger{}) }},
-	{"DR-31", "no ledger", fail, "whether it ever was is not known", func(f *pair.Facts) { plugin(none, none)(f); f.Ledger = pair.Unknown[pair.Ledger]("no route") }},
+	{"DR-31", "never there", fail, "never installed", func(f *pair.Facts) { plugin(none, none)(f); f.Sides[1].Ledger = pair.Of(pair.Ledger{}) }},
+	{"DR-31", "no ledger", fail, "whether it ever was is not known", func(f *pair.Facts) { plugin(none, none)(f); f.Sides[1].Ledger = pair.Unknown[pair.Ledger]("no route") }},
 	{"DR-31", "on both", fail, "on both sides", plugin(carried, carried)},
 	{"DR-31", "absent here, unread there", untold, "whether west carries it", plugin(unread, none)},
 	{"DR-32", "not running", fail, "is Failed chart broken", east(func(s *pair.Side) { s.Plugin.Value.Phase, s.Plugin.Value.Message = "Failed", "chart broken" })},
 	{"DR-32", "no ready Pod", fail, "none of 2 Pods", east(func(s *pair.Side) { s.Plugin.Value.Ready = 0 })},
+	{"DR-32", "no leader", fail, "no Pod leads", east(func(s *pair.Side) { s.Plugin.Value.Leads = true })},
 	{"DR-32", "no phase", untold, "no phase", east(func(s *pair.Side) { s.Plugin.Value.Phase = "" })},
 	{"DR-32", "nowhere", untold, "no side is known", plugin(none, none)},
 	{"DR-33", "missed", fail, "1 missed, 0 surplus: /registry/a", func(f *pair.Facts) { f.Vendor = pair.Of(pair.Vendor{Missed: 1, Samples: []string{"/registry/a"}}) }},
@@ -155,8 +160,8 @@ var syncCases = []ruleCase{
 	{"CARD-10", "slow", fail, "31.0 s, more than 30s", func(f *pair.Facts) { f.Canary.Value.Lag = 31 * time.Second }},
 	{"CARD-10", "never", fail, "nothing arrived", func(f *pair.Facts) { f.Canary.Value.Arrived = false }},
 	{"CARD-10", "not measured", untold, "was not read", func(f *pair.Facts) { f.Canary = pair.Known[pair.Canary]{} }},
-	{"CARD-11", "never equal", warn, "no check", func(f *pair.Facts) { f.Ledger = pair.Of(pair.Ledger{}) }},
-	{"CARD-11", "no ledger", untold, "no route", func(f *pair.Facts) { f.Ledger = pair.Unknown[pair.Ledger]("no route") }},
+	{"CARD-11", "never equal", warn, "no check", func(f *pair.Facts) { f.Sides[1].Ledger = pair.Of(pair.Ledger{}) }},
+	{"CARD-11", "no ledger", untold, "no route", func(f *pair.Facts) { f.Sides[1].Ledger = pair.Unknown[pair.Ledger]("no route") }},
 }
 
 var keyCases = []ruleCase{

@@ -44,7 +44,6 @@ type Facts struct {
 	Vendor   Known[Vendor]   `json:"vendor"`
 	Proof    Known[Proof]    `json:"proof"`
 	Canary   Known[Canary]   `json:"canary"` // not judged where the site configures none
-	Ledger   Known[Ledger]   `json:"ledger"`
 }
 
 // Side is one cluster of the pair as it was seen.
@@ -64,6 +63,7 @@ type Side struct {
 	Inventory    Known[[]Kind]        `json:"inventory"` // of the excluded namespaces that users fill
 	Secrets      Known[Secrets]       `json:"secrets"`
 	Machines     Known[Machines]      `json:"machines"`
+	Ledger       Known[Ledger]        `json:"ledger"`     // that the side keeps: the standby's counts
 	Components   Known[[]string]      `json:"components"` // optional components that a failover restarts, sorted
 }
 
@@ -87,7 +87,8 @@ type Plugin struct {
 	Message string `json:"message,omitempty"` // why it does not run
 	Ready   int    `json:"ready,omitempty"`   // its ready Pods
 	Pods    int    `json:"pods,omitempty"`
-	Leader  string `json:"leader,omitempty"` // Pod, from the version on that has a Lease
+	Leads   bool   `json:"leads,omitempty"`  // this version has a leader
+	Leader  string `json:"leader,omitempty"` // Pod; "" where one is missing
 }
 
 // KeyFile is the encryption configuration of one control plane: never a key.

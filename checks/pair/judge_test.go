@@ -2,7 +2,9 @@ package pair_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -88,4 +90,38 @@ func TestFactsSurviveJSON(t *testing.T) {
 	var back pair.Facts
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, pair.Judge(good()), pair.Judge(back))
+}
+
+func TestLedger(t *testing.T) {
+	l := pair.Ledger{}
+	for i := range 25 {
+		at := now.Add(time.Duration(i) * time.Minute)
+		l = l.With(pair.Past{At: at, Run: fmt.Sprint(i), Outcome: "succeeded"}, &pair.Good{At: at})
+	}
+	require.Len(t, l.Last, pair.MaxPast)
+	assert.Equal(t, "24", l.Last[0].Run)
+	assert.Equal(t, l, l.With(pair.Past{At: now.Add(24 * time.Minute), Run: "24", Outcome: "succeeded"}, &pair.Good{At: now.Add(24 * time.Minute)}), "twice")
+	late := l.With(pair.Past{At: now.Add(23*time.Minute + time.Second), Run: "late"}, &pair.Good{At: now})
+	assert.Equal(t, l.Good, late.Good)
+	assert.Equal(t, "late", late.Last[1].Run)
+}
+
+// The standby's ledger counts, and another one where that is lost.
+func TestWhichLedger(t *testing.T) {
+	f := good()
+	written := f.Sides[1].Ledger
+	got, err := f.Ledger().Get()
+	require.NoError(t, err)
+	assert.NotNil(t, got.Good)
+
+	f.Sides[0] = pair.Side{Cluster: "west", Taken: now, Fault: &pair.Fault{Message: "no route"}}
+	assert.Equal(t, written, f.Ledger(), "a dead primary")
+
+	f = good() // roles have changed: the new standby has none yet
+	f.Sides[0].Ledger, f.Sides[1].Ledger = written, pair.Of(pair.Ledger{})
+	assert.Equal(t, written, f.Ledger())
+
+	f.Sides[0] = pair.Side{Cluster: "west", Taken: now, Fault: &pair.Fault{Message: "no route"}}
+	_, err = f.Ledger().Get()
+	assert.ErrorContains(t, err, "west can't be read", "an empty ledger here does not mean that there is none")
 }

@@ -3,6 +3,7 @@ package pair
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Roles are observed, never configured (DR-01). Both are empty when they can't
@@ -75,4 +76,37 @@ func (f Facts) side(cluster string) (Side, bool) {
 		}
 	}
 	return Side{}, false
+}
+
+// Ledger is the standby's: the one that outlives the primary. Where the roles
+// can't be told, or have changed since, the one with the newer entry counts.
+func (f Facts) Ledger() Known[Ledger] {
+	if s, ok := f.side(f.Roles().Standby); ok {
+		if l, err := s.Ledger.Get(); err != nil || len(l.Last) > 0 {
+			return s.Ledger
+		}
+	}
+	best, why := Known[Ledger]{}, ""
+	for _, s := range f.Sides {
+		l, err := s.Ledger.Get()
+		switch {
+		case s.Fault != nil:
+			why = "the ledger of " + s.Cluster + " can't be read: " + s.Fault.Message
+		case err != nil:
+			why = "the ledger of " + s.Cluster + ": " + err.Error()
+		case best.Value == nil || newest(l).After(newest(*best.Value)):
+			best = s.Ledger
+		}
+	}
+	if why != "" && (best.Value == nil || len(best.Value.Last) == 0) { // what could not be read may hold more
+		return Unknown[Ledger](why)
+	}
+	return best
+}
+
+func newest(l Ledger) time.Time {
+	if len(l.Last) == 0 {
+		return time.Time{}
+	}
+	return l.Last[0].At
 }

@@ -59,7 +59,7 @@ func judgeInstalled(f Facts) verdict {
 // judgeAbsent tells what vanished from what was never there.
 func judgeAbsent(f Facts) verdict {
 	ended := f.endedWaiver()
-	switch ledger, err := f.Ledger.Get(); {
+	switch ledger, err := f.Ledger().Get(); {
 	case err != nil:
 		v := fail("on no side%s", ended)
 		v.reason = "whether it ever was is not known: " + err.Error()
@@ -86,6 +86,9 @@ func judgeRunning(f Facts) verdict {
 		return fail("%s on %s is %s %s", p.Version, s.Cluster, p.Phase, p.Message)
 	case p.Ready == 0:
 		return fail("%s on %s: none of %d Pods is ready", p.Version, s.Cluster, p.Pods)
+	}
+	if p.Leads && p.Leader == "" {
+		return fail("%s on %s: no Pod leads", p.Version, s.Cluster)
 	}
 	seen := fmt.Sprintf("%s on %s, %d of %d Pods ready", p.Version, s.Cluster, p.Ready, p.Pods)
 	if p.Leader != "" {
@@ -140,7 +143,7 @@ func judgeLag(f Facts) verdict {
 // judgeLedger warns only: a lost ledger harms nothing today, but nobody could
 // tell after a disaster how much is missing.
 func judgeLedger(f Facts) verdict {
-	l, err := f.Ledger.Get()
+	l, err := f.Ledger().Get()
 	switch {
 	case err != nil:
 		return unknown(err)

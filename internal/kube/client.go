@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -39,6 +40,7 @@ type Options struct {
 type Client struct {
 	typed   kubernetes.Interface
 	dynamic dynamic.Interface
+	meta    metadata.Interface // of clients made by New only
 	place   string
 	close   func()
 }
@@ -72,7 +74,12 @@ func New(kubeconfig secret.Value, o Options) (*Client, error) {
 	if err != nil {
 		return fail(err)
 	}
+	meta, err := metadata.NewForConfigAndClient(metadata.ConfigFor(cfg), client)
+	if err != nil {
+		return fail(err)
+	}
 	c := NewFromClients(typed, dyn, cfg.Host)
+	c.meta = meta
 	c.close = transport.CloseIdleConnections
 	return c, nil
 }
