@@ -18,6 +18,7 @@ type Sites struct{ Dir string }
 type LoadSiteInput struct {
 	Site    string `json:"site"`
 	Cluster string `json:"cluster,omitempty"`
+	Pair    bool   `json:"pair,omitempty"` // the site must have two clusters, and both must be installable
 }
 
 // LoadSite reads and validates a site. Its result carries references to secrets
@@ -35,7 +36,26 @@ func (s *Sites) LoadSite(_ context.Context, in LoadSiteInput) (site.Snapshot, er
 		return site.Snapshot{}, fault.New(fault.BadInput, "choose cluster", "site "+in.Site,
 			"name one of: "+strings.Join(names, ", "), fmt.Errorf("there is no cluster %q", in.Cluster))
 	}
-	return snapshot, expressible(&snapshot.Site, in.Cluster)
+	if !in.Pair {
+		return snapshot, expressible(&snapshot.Site, in.Cluster)
+	}
+	if err := isPair(&snapshot.Site); err != nil {
+		return site.Snapshot{}, err
+	}
+	var errs []error
+	for _, c := range snapshot.Site.Clusters {
+		errs = append(errs, expressible(&snapshot.Site, c.Name))
+	}
+	return snapshot, joined(errs...)
+}
+
+// isPair refuses a site that has not two clusters which protect each other.
+func isPair(s *site.Site) error {
+	if len(s.Clusters) == 2 && s.DR.Planned {
+		return nil
+	}
+	return fault.New(fault.BadInput, "find the pair", "site "+s.Name, "describe both clusters and set dr.planned",
+		fmt.Errorf("it has %d cluster, a disaster recovery pair has two (DR-01)", len(s.Clusters)))
 }
 
 // expressible refuses, before anything is done, what the installer's interface

@@ -34,6 +34,9 @@ func PlanOf(book Runbook, snapshot site.Snapshot, cluster string) (Plan, error) 
 	if !ok {
 		return Plan{}, fmt.Errorf("site %s has no cluster %q", snapshot.Name, cluster)
 	}
+	if _, ok := snapshot.Site.Partner(c.Name); book.Pair && !ok {
+		return Plan{}, fmt.Errorf("site %s has one cluster; %s needs a pair", snapshot.Name, book.Verb)
+	}
 	steps := book.Steps(&snapshot.Site, c, &Progress{})
 	return Plan{Runbook: book.Name, Site: snapshot.Name, Cluster: c.Name, SiteSHA256: snapshot.SHA256, Steps: infos(steps)}, nil
 }

@@ -22,15 +22,21 @@ func TestPlanIsWhatARunRecords(t *testing.T) {
 }
 
 func TestEveryStepOfEveryRunbookIsDescribed(t *testing.T) {
-	doc := theSite()
-	doc.Platform.ProductDocs = true
+	doc, two := theSite(), thePair()
+	doc.Platform.ProductDocs, two.Platform.ProductDocs = true, true
 	for _, book := range workflows.Books {
-		plan, err := workflows.PlanOf(book, site.Snapshot{Name: "lab", Site: doc}, "")
+		of, cluster := doc, ""
+		if book.Pair {
+			of, cluster = two, "west"
+			_, err := workflows.PlanOf(book, site.Snapshot{Name: "lab", Site: doc}, "")
+			assert.ErrorContains(t, err, "needs a pair")
+		}
+		plan, err := workflows.PlanOf(book, site.Snapshot{Name: "lab", Site: of}, cluster)
 		require.NoError(t, err)
 		seen := map[string]bool{}
 		returns := 0
 		for _, s := range plan.Steps {
-			assert.Regexp(t, regexp.MustCompile(`^(prepare|fix|execute|verify)\.\d\d-[a-z-]+$`), s.ID)
+			assert.Regexp(t, regexp.MustCompile(`^((west|east)\.)?(prepare|fix|execute|verify|pair|sync|check|keys|push)\.\d\d-[a-z-]+$`), s.ID)
 			assert.False(t, seen[s.ID], "%s: %s twice", book.Name, s.ID)
 			seen[s.ID] = true
 			assert.NotEmpty(t, s.Title, s.ID)

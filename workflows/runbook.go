@@ -18,6 +18,7 @@ type Runbook struct {
 	Name    string // workflow type
 	Verb    string // the CLI's word for it, also in the workflow id
 	Changes bool   // holds the site's lease while it runs
+	Pair    bool   // needs a site with two clusters that protect each other (DR-01)
 	// Steps builds the list from the site alone; it does no I/O and is also
 	// what `acpflow plan` calls.
 	Steps func(s *site.Site, c *site.Cluster, out *Progress) []Step
@@ -100,7 +101,7 @@ func (r *run) load(ctx workflow.Context) (site.Snapshot, *site.Cluster, error) {
 	var sites *activities.Sites
 	req := &r.progress.Request
 	actx := quickRead(ctx, "Load and validate site "+req.Site)
-	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster}
+	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster, Pair: r.book.Pair}
 	if err := workflow.ExecuteActivity(actx, sites.LoadSite, in).Get(ctx, &snapshot); err != nil {
 		return snapshot, nil, plainError(err)
 	}

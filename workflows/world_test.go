@@ -177,3 +177,21 @@ func theSite() site.Site {
 	}
 	return s
 }
+
+// thePair is a valid site of two clusters.
+func thePair() site.Site {
+	s := theSite()
+	s.Scenario, s.DR = site.MultiCluster, site.DR{Planned: true, DNS: &site.DNS{Driver: site.DNSRFC2136, TTL: 30, Zone: "example.com",
+		Authoritative: []string{"192.0.2.2"}, RFC2136: &site.RFC2136{KeyName: "acpflow.", Secret: "env:TSIG"}}}
+	s.Platform.HTTPPort, s.Platform.Certificate = 80, &site.Certificate{Certificate: "env:CERT", PrivateKey: "env:KEY"}
+	s.Registry = site.Registry{Username: "puller", Password: "env:REGISTRY"}
+	west := &s.Clusters[0]
+	west.Other = []string{"192.0.2.10"}
+	east := *west
+	east.Name, east.Endpoint, east.Other, east.Nodes = "east", site.Endpoint{VIP: "192.0.2.20"}, []string{"192.0.2.20"}, nil
+	for i, name := range []string{"e1", "e2", "e3"} {
+		east.Nodes = append(east.Nodes, site.Node{Name: name, Address: "192.0.2.2" + string(rune('1'+i)), Role: site.ControlPlane})
+	}
+	s.Clusters = append(s.Clusters, east)
+	return s
+}
