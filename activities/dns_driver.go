@@ -1,0 +1,106 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/acpflow/acpflow/internal/dns"
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/program"
+	"github.com/acpflow/acpflow/internal/secret"
+	"github.com/acpflow/acpflow/site"
+)
+
+// dnsDriver makes the site's driver; its secrets are resolved here.
+func dnsDriver(d *site.DNS, dial dns.DialFunc) (dns.Driver, error) {
+	switch {
+	case d.Driver == site.DNSRFC2136 && d.RFC2136 != nil:
+		r := d.RFC2136
+		key, err := secret.Resolve(string(r.Secret))
+		if err != nil {
+			return nil, err
+		}
+		server := r.Server
+		if server == "" && len(d.Authoritative) > 0 {
+			server = d.Authoritative[0]
+		}
+		return dns.RFC2136{Server: server, Zone: d.Zone, KeyName: r.KeyName, Algorithm: r.Algorithm, Secret: key, Dial: dial}, nil
+	case d.Driver == site.DNSExternal && d.ExternalDNS != nil:
+		return dns.Webhook{URL: d.ExternalDNS.URL, Dial: dial}, nil
+	case d.Driver == site.DNSExec && d.Exec != nil:
+		p, err := programOf(d.Exec)
+		return dns.Exec{Program: p}, err
+	}
+	return nil, fault.New(fault.BadInput, "choose the DNS driver", string(d.Driver), "set dr.dns.driver and its settings", errors.New("no such driver, or it has no settings"))
+}
+
+// programOf resolves what a site's program gets.
+func programOf(e *site.Exec) (program.Program, error) {
+	p := program.Program{Command: e.Command, Limit: e.Limit(), Environment: map[string]secret.Value{}}
+	for _, v := range e.Environment {
+		value, err := secret.Resolve(string(v.Value))
+		if err != nil {
+			return p, err
+		}
+		p.Environment[v.Name] = value
+	}
+	return p, nil
+}
+
+// dialSomehow connects from the worker and, where that gets no connection,
+// through the installer node of any cluster of the site.
+func (h *Hosts) dialSomehow(s *site.Site) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		direct, err := (&net.Dialer{Timeout: directDial}).DialContext(ctx, network, address)
+		if err == nil || h == nil || ctx.Err() != nil {
+			return direct, err
+		}
+		for i := range s.Clusters {
+			conn, sshErr := h.connect(ctx, NodeOf(&s.Clusters[i], s.Clusters[i].InstallerNode()))
+			if sshErr != nil {
+				continue
+			}
+			if through, sshErr := conn.DialContext(ctx, network, address); sshErr == nil {
+				return through, nil
+			}
+		}
+		return nil, err
+	}
+}
+
+// asker asks a name server from the worker and, when it is silent, over TCP
+// through a node. A server once reached through a node is asked that way again.
+func (h *Hosts) asker(s *site.Site, name string) func(ctx context.Context, server string) (dns.Answer, error) {
+	var behind sync.Map // servers that only a node reaches
+	return func(ctx context.Context, server string) (dns.Answer, error) {
+		var err error
+		if _, known := behind.Load(server); !known {
+			var answer dns.Answer
+			answer, err = dns.Ask(ctx, server, name)
+			if err == nil || h == nil || !fault.Is(err, fault.Unreachable) {
+				return answer, err
+			}
+		}
+		for i := range s.Clusters {
+			conn, sshErr := h.connect(ctx, NodeOf(&s.Clusters[i], s.Clusters[i].InstallerNode()))
+			if sshErr != nil {
+				continue
+			}
+			answer, askErr := dns.Ask(ctx, server, name, conn.DialContext)
+			if askErr == nil {
+				behind.Store(server, true)
+				return answer, nil
+			}
+			if err == nil {
+				err = askErr
+			}
+		}
+		if err == nil {
+			behind.Delete(server) // the node is gone: the worker tries again next time
+			err = fault.New(fault.Unreachable, "look up "+name, server, "", errors.New("no node of the site can be reached to ask it"))
+		}
+		return dns.Answer{}, err
+	}
+}

@@ -1,0 +1,172 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/acpflow/acpflow/internal/fault"
+)
+
+// How a change is confirmed: one right answer may come from one of several
+// machines behind an address, so each server must give three in a row.
+const (
+	inARow     = 3
+	roundEvery = 250 * time.Millisecond
+)
+
+// Watch knows which servers must answer what.
+type Watch struct {
+	Name          string
+	Want          Records
+	Authoritative []string // host[:port]; all must have the records, with a TTL not above the wanted
+	Resolvers     []string // host[:port]; all must give the addresses
+	// Ask is how a server is asked; nil = Ask, from the worker's own network.
+	Ask func(ctx context.Context, server string) (Answer, error)
+}
+
+// Seen is what one server said. Err is set when it said nothing.
+type Seen struct {
+	Server   string
+	Resolver bool
+	Answer   Answer
+	Err      error
+}
+
+// String is for people: "198.18.0.3 answers 198.18.0.10 (TTL 12)".
+func (s Seen) String() string {
+	if s.Err != nil {
+		cause := s.Err
+		if f, ok := errors.AsType[*fault.Error](s.Err); ok && f.Err != nil {
+			cause = f.Err
+		}
+		return fmt.Sprintf("%s gives no answer (%s)", s.Server, strings.ReplaceAll(cause.Error(), "\n", "; "))
+	}
+	return s.Server + " answers " + s.Answer.String()
+}
+
+// Look asks every server once, all at the same time, authoritative ones first
+// in the result.
+func (w Watch) Look(ctx context.Context) []Seen {
+	seen := make([]Seen, 0, len(w.Authoritative)+len(w.Resolvers))
+	for _, s := range w.Authoritative {
+		seen = append(seen, Seen{Server: Server(s)})
+	}
+	for _, s := range w.Resolvers {
+		seen = append(seen, Seen{Server: Server(s), Resolver: true})
+	}
+	ask := w.Ask
+	if ask == nil {
+		ask = func(ctx context.Context, server string) (Answer, error) { return Ask(ctx, server, w.Name) }
+	}
+	var wait sync.WaitGroup
+	for i := range seen {
+		wait.Go(func() { seen[i].Answer, seen[i].Err = ask(ctx, seen[i].Server) })
+	}
+	wait.Wait()
+	return seen
+}
+
+// Wrong says what is wrong with what a server said; "" when it is right.
+func (w Watch) Wrong(s Seen) string {
+	a := s.Answer
+	switch {
+	case s.Err != nil:
+		return s.String()
+	case a.RCode != "NOERROR" || !w.Want.SameAddresses(a.A, a.AAAA):
+		return s.String()
+	case s.Resolver:
+		return ""
+	case a.Alias != "":
+		return s.String()
+	case !a.Authoritative:
+		return s.String() + ", and is not authoritative for the zone"
+	case a.TTL > w.Want.TTL:
+		return fmt.Sprintf("%s, and the TTL may be %d at most", s, w.Want.TTL)
+	}
+	return ""
+}
+
+// Right reports whether every authoritative server is right (and every resolver,
+// when they are asked for).
+func (w Watch) Right(seen []Seen, resolversToo bool) bool {
+	for _, s := range seen {
+		if (!s.Resolver || resolversToo) && w.Wrong(s) != "" {
+			return false
+		}
+	}
+	return len(w.Authoritative) > 0
+}
+
+// Alias finds an authoritative server for which the name is an alias. A server
+// ignores an update that adds addresses to one without a word (RFC 2136,
+// section 3.4.2.2).
+func Alias(seen []Seen) (Seen, bool) {
+	for _, s := range seen {
+		if !s.Resolver && s.Err == nil && s.Answer.Alias != "" {
+			return s, true
+		}
+	}
+	return Seen{}, false
+}
+
+// Memory is how long caches may go on giving what was seen: the longest TTL of
+// the addresses, or of the statement that there are none.
+func (w Watch) Memory(seen []Seen) time.Duration {
+	longest := w.Want.TTL
+	for _, s := range seen {
+		longest = max(longest, s.Answer.TTL, s.Answer.NegativeTTL)
+	}
+	return time.Duration(longest) * time.Second
+}
+
+// Confirm waits until every server was right three times in a row, at most for
+// the limit. say gets what is still wrong. It returns the last answers; its
+// error is fault.Stalled and names each server that is not right.
+func (w Watch) Confirm(ctx context.Context, limit time.Duration, say func(string)) ([]Seen, error) {
+	if len(w.Authoritative) == 0 {
+		return nil, fault.New(fault.BadInput, "confirm "+w.Name, "", "name the zone's servers in dr.dns.authoritative", errors.New("no authoritative server is known"))
+	}
+	start := time.Now()
+	row := make([]int, len(w.Authoritative)+len(w.Resolvers))
+	for {
+		seen := w.Look(ctx)
+		if err := ctx.Err(); err != nil {
+			return seen, fmt.Errorf("confirm %s: interrupted: %w", w.Name, context.Cause(ctx))
+		}
+		done := true
+		var wrong []string
+		for i, s := range seen {
+			if why := w.Wrong(s); why != "" {
+				row[i], wrong = 0, append(wrong, why)
+			} else {
+				row[i]++
+			}
+			done = done && row[i] >= inARow
+		}
+		if done {
+			return seen, nil
+		}
+		if len(wrong) > 0 && time.Since(start) > limit {
+			return seen, w.late(limit, wrong)
+		}
+		if len(wrong) > 0 && say != nil {
+			say(fmt.Sprintf("%s shall be %s: %s", w.Name, w.Want, strings.Join(wrong, "; ")))
+		}
+		timer := time.NewTimer(roundEvery)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func (w Watch) late(limit time.Duration, wrong []string) error {
+	return fault.New(fault.Stalled, fmt.Sprintf("point %s at %s", w.Name, w.Want), "",
+		"correct the named servers (a secondary copies the zone from its primary, a resolver may have a minimum TTL: flush it), then retry",
+		fmt.Errorf("after %s: %s", limit.Round(time.Second), strings.Join(wrong, "; ")))
+}

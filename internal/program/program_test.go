@@ -1,0 +1,69 @@
+package program
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/secret"
+)
+
+func script(t *testing.T, text string) Program {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/bash\n"+text), 0o700))
+	return Program{Command: []string{path, "one word"}}
+}
+
+func TestProgramGetsOnlyWhatItIsGiven(t *testing.T) {
+	t.Setenv("WORKERS_OWN", "private")
+	p := script(t, `cat; echo "$1 $TOKEN ${WORKERS_OWN-unset} $PWD"`)
+	p.Environment = map[string]secret.Value{"TOKEN": secret.NewValue([]byte("hunter2-token"))}
+	out, err := p.Call(t.Context(), "try", map[string]int{"ttl": 30})
+	require.NoError(t, err)
+	require.Equal(t, "{\"ttl\":30}\none word hunter2-token unset /\n", string(out))
+}
+
+func TestProgramsFaults(t *testing.T) {
+	token := secret.NewValue([]byte("hunter2-token"))
+	for name, c := range map[string]struct {
+		p     Program
+		class fault.Class
+		says  string
+	}{
+		"fails":        {script(t, `echo "bad $TOKEN" >&2; exit 3`), fault.Failed, "exit status 3; it said: bad [redacted]"},
+		"hangs":        {script(t, `sleep 60 & wait`), fault.Stalled, "killed after 300ms"},
+		"talks":        {script(t, `head -c 3000000 /dev/zero`), fault.Protocol, "of output"},
+		"is relative":  {Program{Command: []string{"sh"}}, fault.BadInput, "no absolute path"},
+		"is nothing":   {Program{}, fault.BadInput, "no absolute path"},
+		"is not there": {Program{Command: []string{"/nonexistent/program"}}, fault.BadInput, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.p.Limit, c.p.Environment = 300*time.Millisecond, map[string]secret.Value{"TOKEN": token}
+			if name == "talks" {
+				c.p.Limit = 10 * time.Second
+			}
+			start := time.Now()
+			_, err := c.p.Call(t.Context(), "try", nil)
+			require.ErrorContains(t, err, c.says)
+			require.Equal(t, c.class, fault.ClassOf(err))
+			require.Less(t, time.Since(start), 10*time.Second)
+		})
+	}
+}
+
+func TestProgramEndsWithItsCaller(t *testing.T) {
+	left := filepath.Join(t.TempDir(), "left")
+	p := script(t, `(sleep 1; touch `+left+`) & wait`)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err := p.Call(ctx, "try", nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	time.Sleep(1500 * time.Millisecond)
+	require.NoFileExists(t, left, "what it started went with it")
+}
