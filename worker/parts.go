@@ -43,6 +43,8 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Sides{Hosts: hosts},
 		&activities.Encryption{Hosts: hosts},
 		&activities.Contract{Hosts: hosts},
+		&activities.DNS{Hosts: hosts},
+		&activities.Forwarding{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}

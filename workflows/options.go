@@ -91,3 +91,15 @@ func longWatch(ctx workflow.Context, summary string) workflow.Context {
 func untilReady(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 20*time.Minute, 5, 2*time.Second, 30*time.Second))
 }
+
+// caches: a change of the platform's name until every resolver has forgotten the
+// old address; its TTL may be an hour. Bounded by the activity itself.
+func caches(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 2*time.Hour, 5, 2*time.Second, 15*time.Second))
+}
+
+// balancing: a change on every machine of a load balancer, and until the port
+// is so; with everything put back when it fails.
+func balancing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 10*time.Minute, 5, 2*time.Second, 15*time.Second))
+}
