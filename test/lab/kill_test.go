@@ -79,7 +79,7 @@ func snapshot(t *testing.T, name string) []string {
 	t.Helper()
 	var found []string
 	for _, pattern := range []string{
-		"/var/lib/acpflow/labs/" + name, "/sys/class/net/acp-" + name, "/sys/fs/cgroup/acp-lab/" + name,
+		"/var/lib/acpflow/labs/" + name, "/sys/class/net/ac?-" + name, "/sys/fs/cgroup/acp-lab/" + name,
 		"/sys/fs/cgroup/*/acp-lab/" + name, "/run/systemd/nspawn/*/" + name + "-*", "/sys/class/net/vb-" + name + "*",
 	} {
 		paths, err := filepath.Glob(pattern)

@@ -102,8 +102,8 @@ func Open(name string) (*Lab, error) {
 	return &Lab{state: s, log: io.Discard}, nil
 }
 
-// Reset gives every node its pristine disk back and boots it again: what was
-// installed, changed or broken on the nodes is gone. Keys, addresses and the
+// Reset mends the network, gives every node its pristine disk back and boots it
+// again: what was installed, changed or broken on the nodes is gone. Keys, addresses and the
 // files in Dir stay.
 func (l *Lab) Reset(ctx context.Context) error {
 	unlock, err := lockLab(ctx, l.state.Name, l.log)
@@ -111,6 +111,11 @@ func (l *Lab) Reset(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	for _, c := range l.state.Clusters {
+		if err := l.rejoin(ctx, c.Name); err != nil {
+			return err
+		}
+	}
 	return each(ctx, l.Nodes(), func(ctx context.Context, n *Node) error {
 		if err := n.stop(ctx); err != nil {
 			return err

@@ -90,7 +90,7 @@ func (n *Node) nspawn() []string {
 	s := &n.lab.state
 	return []string{"systemd-nspawn", "--quiet", "--directory=" + filepath.Join(n.dir(), "root"),
 		"--machine=" + n.machine(), "--hostname=" + n.Name, "--register=no", "--keep-unit",
-		"--network-bridge=" + s.Bridge, "--capability=CAP_NET_ADMIN", "--console=read-only",
+		"--network-bridge=" + n.bridge(), "--capability=CAP_NET_ADMIN", "--console=read-only",
 		"--resolv-conf=off", "--timezone=off", "--link-journal=no",
 		"--bind-ro=" + s.Binaries + ":" + BinDir, "--boot"}
 }
@@ -161,6 +161,9 @@ func (n *Node) probe(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if n.bridge() != n.lab.state.Bridge {
+		return nil // cut off from this machine, too
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(n.Address, "22"))
 	if err != nil {

@@ -69,6 +69,13 @@ func TestFirstFreeSkipsWhatOverlaps(t *testing.T) {
 
 func TestLabNamesFitAnInterface(t *testing.T) {
 	require.LessOrEqual(t, len("acp-")+11, 15)
+	s := state{Name: "acceptance1"}
+	for i := range maxClusters {
+		s.Clusters = append(s.Clusters, Cluster{Name: string(rune('a' + i))})
+	}
+	for _, island := range s.islands() {
+		require.LessOrEqual(t, len(island), 15)
+	}
 	require.Regexp(t, label, "acceptance1")
 	for _, bad := range []string{"", "acceptance12", "../x", "a b", "-a", "a-", "1a", "A"} {
 		require.NotRegexp(t, label, bad)

@@ -193,8 +193,10 @@ func remove(ctx context.Context, name string) error {
 	if err := killCgroup(name); err != nil {
 		return err
 	}
-	if err := removeBridge(ctx, s.Bridge); err != nil {
-		return err
+	for _, bridge := range append(s.islands(), s.Bridge) {
+		if err := removeBridge(ctx, bridge); err != nil {
+			return err
+		}
 	}
 	if err := s.removeFiles(); err != nil {
 		return err

@@ -49,7 +49,7 @@ func command(name string) *cobra.Command {
 		return container.NewDocker()
 	}
 	root := &cobra.Command{Use: "minialauda", Short: "Stand-in installer of the container platform", SilenceUsage: true}
-	root.AddCommand(newSetupFault(), newBootstrap(), newServe(), newKubelet(), newConsole(), newSyncImages())
+	root.AddCommand(newSetupFault(), newBootstrap(), newServe(), newKubelet(), newConsole(), newSyncImages(), newPublishSync())
 	return root
 }
 
@@ -146,11 +146,7 @@ func newSyncImages() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		k, err := kubeapi.Load("/etc/kubernetes/admin.conf")
-		if err != nil {
-			return errors.Join(errors.New("the platform is not installed on this node"), err)
-		}
-		api, err := k.New("acp-installer")
+		api, err := adminAPI()
 		if err != nil {
 			return err
 		}
@@ -162,4 +158,29 @@ func newSyncImages() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// newPublishSync offers another version of the etcd synchronizer.
+func newPublishSync() *cobra.Command {
+	return &cobra.Command{Use: "publish-sync VERSION", Short: "Offer a version of the etcd synchronizer", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		api, err := adminAPI()
+		if err != nil {
+			return err
+		}
+		for _, o := range platform.Synchronizer(args[0]) {
+			if err := api.Apply(cmd.Context(), o); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// adminAPI is the cluster that this node belongs to.
+func adminAPI() (*kubeapi.Client, error) {
+	k, err := kubeapi.Load("/etc/kubernetes/admin.conf")
+	if err != nil {
+		return nil, errors.Join(errors.New("the platform is not installed on this node"), err)
+	}
+	return k.New("acp-installer")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,9 +14,16 @@ import (
 
 func powerCommand(name *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "power NODE on|off", Short: "Pull a node's plug, or boot it", Args: cobra.ExactArgs(2),
+		Use: "power NODE|CLUSTER on|off", Short: "Pull the plug of a node or of a whole cluster, or boot it", Args: cobra.ExactArgs(2),
 		ValidArgs: []string{"on", "off"},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(l.Clusters(), func(c lab.Cluster) bool { return c.Name == args[0] }) {
+				return powerCluster(cmd.Context(), l, args[0], args[1])
+			}
 			return onNode(*name, args[0], func(n *lab.Node) error {
 				switch args[1] {
 				case "on":
@@ -27,6 +35,16 @@ func powerCommand(name *string) *cobra.Command {
 			})
 		},
 	}
+}
+
+func powerCluster(ctx context.Context, l *lab.Lab, cluster, state string) error {
+	switch state {
+	case "on":
+		return l.PowerOnCluster(ctx, cluster)
+	case "off":
+		return l.PowerOffCluster(ctx, cluster)
+	}
+	return fmt.Errorf("lab power: %q is neither on nor off", state)
 }
 
 func faultCommand(name *string) *cobra.Command {

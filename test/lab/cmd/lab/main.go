@@ -40,7 +40,8 @@ func rootCommand() *cobra.Command {
 	}
 	name := cmd.PersistentFlags().String("name", lab.DefaultName, "name of the lab; several run side by side")
 	cmd.AddCommand(upCommand(name), downCommand(name), resetCommand(name), statusCommand(name), listCommand(), execCommand(name),
-		powerCommand(name), faultCommand(name))
+		powerCommand(name), faultCommand(name),
+		cutCommand(name), rejoinCommand(name), pluginCommand(name), syncCommand(name))
 	return cmd
 }
 
