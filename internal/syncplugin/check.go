@@ -33,11 +33,18 @@ func (r CheckResult) String() string {
 	return fmt.Sprintf("%d missed keys, %d surplus keys", r.Missed, r.Surplus)
 }
 
+// MaxCheck bounds an answer, in bytes; a longer one is not understood.
+const MaxCheck = 4 << 20
+
 const (
-	sampleKeys = 20      // kept of each list
-	maxExcerpt = 400     // bytes
-	MaxCheck   = 4 << 20 // bytes of an answer; a longer one is not understood
+	sampleKeys = 20  // kept of each list
+	maxExcerpt = 400 // bytes
 )
+
+// NotUnderstood is the result of an answer that says nothing about the keys.
+func NotUnderstood(reason string, body []byte) CheckResult {
+	return CheckResult{Reason: reason, Excerpt: excerpt(body)}
+}
 
 // ParseCheck reads an answer of /check. White space, upper or lower case, brackets,
 // quotes and the form of a list (on one line, or a key a line) do not matter. An
@@ -46,7 +53,7 @@ const (
 func ParseCheck(body []byte) CheckResult {
 	missed, surplus, err := readSections(body)
 	if err != nil {
-		return CheckResult{Reason: err.Error(), Excerpt: excerpt(body)}
+		return NotUnderstood(err.Error(), body)
 	}
 	return CheckResult{
 		Understood: true,

@@ -1,0 +1,175 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/kube"
+	"github.com/acpflow/acpflow/internal/syncplugin"
+)
+
+// Sync looks at, installs and mends the etcd synchronizer, the plugin that the
+// standby of a pair carries (DR-31…DR-36).
+type Sync struct{ Hosts *Hosts }
+
+// PluginView is the state of the synchronizer on one side. That it is not there
+// is a state, not an error.
+type PluginView struct {
+	Cluster string `json:"cluster"`
+	UID     string `json:"uid"` // of the cluster: that of its namespace kube-system
+
+	Published []string         `json:"published"` // versions that can be installed, the newest first
+	Installed bool             `json:"installed"`
+	Plugin    kube.PluginState `json:"plugin"` // when installed
+
+	Version string         `json:"version,omitempty"` // installed, else the newest published
+	Way     syncplugin.Way `json:"way,omitempty"`     // of that version
+	Unknown string         `json:"unknown,omitempty"` // why there is no way for it
+	Doubt   string         `json:"doubt,omitempty"`   // why it does not fit the site's profile
+
+	Deployment *kube.DeploymentState `json:"deployment,omitempty"` // nil = there is none
+	Pods       []kube.Pod            `json:"pods"`
+	Lease      *kube.LeaseState      `json:"lease,omitempty"`
+	Leader     string                `json:"leader,omitempty"` // Pod that the Lease names and that is there
+	Bootstrap  *kube.JobState        `json:"bootstrap,omitempty"`
+}
+
+// Present reports whether anything of the plugin is there that could copy.
+func (v PluginView) Present() bool { return v.Installed || v.Deployment != nil || len(v.Pods) > 0 }
+
+// Left lists what is there of the plugin, for a message; nothing when it is gone.
+func (v PluginView) Left() []string {
+	var out []string
+	if v.Installed {
+		out = append(out, "ModuleInfo "+v.Plugin.Version)
+	}
+	if v.Deployment != nil {
+		out = append(out, "Deployment "+syncplugin.Deployment)
+	}
+	for _, p := range v.Pods {
+		out = append(out, "Pod "+p.Name)
+	}
+	if v.Lease != nil {
+		out = append(out, "Lease "+syncplugin.LeaseName)
+	}
+	if v.Bootstrap != nil {
+		out = append(out, "Job "+syncplugin.BootstrapJob)
+	}
+	return out
+}
+
+// ReadPlugin tells the state of the synchronizer on one side.
+func (a *Sync) ReadPlugin(ctx context.Context, in Scope) (PluginView, error) {
+	client, err := a.open(ctx, in)
+	if err != nil {
+		return PluginView{}, err
+	}
+	defer client.Close()
+	return readSync(ctx, client, in)
+}
+
+func (a *Sync) open(ctx context.Context, scope Scope) (*kube.Client, error) {
+	return (&Cluster{Hosts: a.Hosts}).open(ctx, scope)
+}
+
+func readSync(ctx context.Context, c *kube.Client, in Scope) (view PluginView, err error) {
+	view.Cluster = in.Cluster
+	if view.UID, err = c.UID(ctx); err != nil {
+		return view, err
+	}
+	published, err := c.Published(ctx, syncplugin.Name)
+	if err != nil {
+		return view, err
+	}
+	for _, p := range published {
+		view.Published = append(view.Published, p.Version)
+	}
+	if view.Plugin, view.Installed, err = settledPlugin(ctx, c); err != nil {
+		return view, err
+	}
+	if err := readWorkload(ctx, c, &view); err != nil {
+		return view, err
+	}
+	view.choose(in.Site.Profile)
+	return view, nil
+}
+
+// settledPlugin waits while the platform renames the object.
+func settledPlugin(ctx context.Context, c *kube.Client) (state kube.PluginState, found bool, err error) {
+	for end := time.Now().Add(20 * time.Second); ; {
+		state, found, err = c.Plugin(ctx, syncplugin.Name)
+		if !fault.Is(err, fault.Conflict) || time.Now().After(end) {
+			return state, found, err
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return state, found, err
+		}
+	}
+}
+
+func readWorkload(ctx context.Context, c *kube.Client, view *PluginView) (err error) {
+	if view.Pods, err = c.Pods(ctx, syncplugin.Namespace, syncplugin.PodSelector); err != nil {
+		return err
+	}
+	d, found, err := c.Deployment(ctx, syncplugin.Namespace, syncplugin.Deployment)
+	if err != nil {
+		return err
+	}
+	if found {
+		view.Deployment = &d
+	}
+	l, found, err := c.Lease(ctx, syncplugin.Namespace, syncplugin.LeaseName)
+	if err != nil {
+		return err
+	}
+	if found {
+		view.Lease = &l
+		if slices.ContainsFunc(view.Pods, func(p kube.Pod) bool { return p.Name == l.Holder && !p.Deleting }) {
+			view.Leader = l.Holder
+		}
+	}
+	j, found, err := c.Job(ctx, syncplugin.Namespace, syncplugin.BootstrapJob)
+	if found {
+		view.Bootstrap = &j
+	}
+	return err
+}
+
+// choose decides by the version that is there, or would be installed.
+func (v *PluginView) choose(profile string) {
+	switch {
+	case v.Installed && v.Plugin.Installed != "":
+		v.Version = v.Plugin.Installed
+	case v.Installed:
+		v.Version = v.Plugin.Version
+	case len(v.Published) > 0:
+		v.Version = v.Published[0]
+	default:
+		return
+	}
+	var err error
+	if v.Way, err = syncplugin.WayOf(v.Version); err != nil {
+		v.Unknown = err.Error()
+	}
+	v.Doubt = syncplugin.Doubt(profile, v.Version)
+}
+
+// Troubles says what is wrong with what is there, for a message.
+func (v PluginView) Troubles() []string {
+	var out []string
+	if v.Plugin.Message != "" {
+		out = append(out, v.Plugin.Message)
+	}
+	if v.Bootstrap != nil && v.Bootstrap.Failed {
+		out = append(out, "Job "+syncplugin.BootstrapJob+" failed: "+v.Bootstrap.Message)
+	}
+	for _, p := range v.Pods {
+		if !p.Ready {
+			out = append(out, fmt.Sprintf("Pod %s on %s is not ready: %s", p.Name, p.Node, p.Why))
+		}
+	}
+	return out
+}
