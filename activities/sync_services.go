@@ -77,7 +77,7 @@ func (a *Sync) RestartServices(ctx context.Context, in ServicesInput) (Evidence,
 			return Evidence{}, err
 		}
 		if len(waits) == 0 {
-			return restarted(in), nil
+			return restartedEvidence(in), nil
 		}
 		text := strings.Join(waits, "; ")
 		if time.Now().After(end) {
@@ -90,7 +90,7 @@ func (a *Sync) RestartServices(ctx context.Context, in ServicesInput) (Evidence,
 	}
 }
 
-func restarted(in ServicesInput) Evidence {
+func restartedEvidence(in ServicesInput) Evidence {
 	var parts []string
 	facts := map[string]string{}
 	for _, g := range in.Groups {
