@@ -1,12 +1,30 @@
 package activities
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
 	"github.com/acpflow/acpflow/internal/etcd"
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/secret"
+	"github.com/acpflow/acpflow/internal/ssh"
 	"github.com/acpflow/acpflow/site"
 )
 
+// Where kubeadm keeps what the API server uses to reach etcd.
+const (
+	etcdCA          = "/etc/kubernetes/pki/etcd/ca.crt"
+	etcdCertificate = "/etc/kubernetes/pki/apiserver-etcd-client.crt"
+	etcdKey         = "/etc/kubernetes/pki/apiserver-etcd-client.key"
+)
+
 // Consistency proves from the etcds themselves that the standby holds what the
-// primary holds (DR-33, DR-41).
+// primary holds (DR-33, DR-41). It reads only.
 type Consistency struct{ Hosts *Hosts }
 
 // ProveInput names both sides by their cluster names and says how much to look at.
@@ -19,10 +37,104 @@ type ProveInput struct {
 	Owners  bool       `json:"owners,omitempty"` // also find owner references that lead nowhere (reads the whole standby once more)
 }
 
-// MachinesInput names a side.
-type MachinesInput struct{ Scope }
+// Prove compares the standby with the primary. Differences are a result, not an
+// error; a key counts only when it stays behind for longer than the site's
+// dr.sync.maxLag. Errors say that it could not be told.
+func (a *Consistency) Prove(ctx context.Context, in ProveInput) (etcd.Proof, error) {
+	var primary, standby *etcd.Client
+	var group errgroup.Group // both sides are tried to the end: a person wants to hear of both
+	group.Go(func() (err error) {
+		primary, err = a.open(ctx, Scope{in.Site, in.Primary})
+		return err
+	})
+	var other error
+	group.Go(func() error {
+		standby, other = a.open(ctx, Scope{in.Site, in.Standby})
+		return nil
+	})
+	err := errors.Join(group.Wait(), other)
+	for _, c := range []*etcd.Client{primary, standby} {
+		if c != nil {
+			defer c.Close()
+		}
+	}
+	if err != nil {
+		return etcd.Proof{}, err
+	}
+	request := etcd.Request{Since: in.Since, Only: in.Only, Owners: in.Owners, Patience: in.Site.DR.Sync.Lag(), Report: func(p etcd.Progress) {
+		report(ctx, Progress{Text: p.Text, Done: p.Done, Total: p.Total, Unit: "keys"})
+	}}
+	for _, i := range in.Site.DR.Sync.Ignore {
+		request.Ignore = append(request.Ignore, etcd.Ignore{Prefix: i.Prefix, Reason: i.Reason})
+	}
+	return etcd.Prove(ctx, primary, standby, request)
+}
 
 // Machines are the objects of kind machines.platform.tkestack.io of one side.
 type Machines struct {
 	Machines []etcd.Machine `json:"machines"`
+}
+
+// ReadMachines lists the Machines of a side (DR-41).
+func (a *Consistency) ReadMachines(ctx context.Context, in Scope) (Machines, error) {
+	client, err := a.open(ctx, in)
+	if err != nil {
+		return Machines{}, err
+	}
+	defer client.Close()
+	all, err := client.Machines(ctx)
+	return Machines{Machines: all}, err
+}
+
+// open connects to etcd on the first control plane that answers, through SSH to
+// that node.
+func (a *Consistency) open(ctx context.Context, scope Scope) (*etcd.Client, error) {
+	cluster, err := scope.cluster()
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, n := range cluster.ControlPlanes() {
+		client, err := a.openThrough(ctx, NodeOf(cluster, n))
+		if err == nil {
+			return client, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (a *Consistency) openThrough(ctx context.Context, node Node) (*etcd.Client, error) {
+	conn, err := a.Hosts.connect(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	out, err := conn.Run(ctx, ssh.Command{Op: "read the certificates for etcd", Sudo: true, Script: readCertificates})
+	if err != nil && !fault.Is(err, fault.Command) {
+		return nil, err
+	}
+	parts := strings.Split(out.Stdout, certificateEnd)
+	if err != nil || len(parts) != 4 {
+		return nil, fault.New(fault.Failed, "read the certificates for etcd", node.Name+":"+etcdKey, "is the control plane installed on that node?", errors.Join(err, short(parts)))
+	}
+	return etcd.Open(ctx, etcd.Options{
+		Address: net.JoinHostPort(node.Address, "2379"), Dial: conn.DialContext,
+		CA: []byte(parts[0]), Certificate: []byte(parts[1]), Key: secret.NewValue([]byte(parts[2])),
+	})
+}
+
+const certificateEnd = "\n-- end of file --\n"
+
+// readCertificates prints the three files one after the other.
+const readCertificates = `for f in ` + etcdCA + ` ` + etcdCertificate + ` ` + etcdKey + `; do
+	cat "$f" || exit 1
+	printf '\n-- end of file --\n'
+done
+`
+
+func short(parts []string) error {
+	if len(parts) == 4 {
+		return nil
+	}
+	return fmt.Errorf("%d of 3 files came", len(parts)-1)
 }

@@ -20,6 +20,7 @@ type Mark struct {
 	Standby Position `json:"standby"`
 	Open    []string `json:"open,omitempty"` // keys that differed, or could not be settled, then
 	Digest  string   `json:"digest"`         // of Proof, at Primary
+	Rules   string   `json:"rules"`          // fingerprint of what is ignored; under other rules a mark is of no use
 }
 
 // Usable reports whether an incremental proof can begin here.
