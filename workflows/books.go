@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook}
+var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -23,6 +23,7 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(UndoFix, pinned(UndoFixName))
 	w.RegisterWorkflowWithOptions(Install, pinned(InstallName))
 	w.RegisterWorkflowWithOptions(AddArchitecture, pinned(AddArchitectureName))
+	w.RegisterWorkflowWithOptions(InstallPair, pinned(InstallPairName))
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{
 		Name: SiteLeaseName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }

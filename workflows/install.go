@@ -29,32 +29,35 @@ var InstallBook = Runbook{
 	Verb:    "install",
 	Changes: true,
 	Steps: func(s *site.Site, c *site.Cluster, out *Progress) []Step {
-		i := newInstall(s, c, out)
-		steps := []Step{
-			i.checkNodes("prepare.01-check-nodes"),
-			i.inspectPackage(),
-			i.checkTogether(),
-
-			i.spaceBefore(),
-			i.upload(),
-			i.extract(),
-			i.spaceAfter(),
-			i.setup(),
-			i.waitInstaller(),
-			i.configure(),
-			i.watch(),
-
-			i.nodesReady(),
-			i.clusterModule(),
-			i.appReleases(),
-			i.pods(),
-			i.platformURL(),
-		}
-		if s.Platform.ProductDocs {
-			steps = append(steps, i.productDocs())
-		}
-		return append(steps, i.installerGone(), i.restoreTemporary())
+		return newInstall(s, c, out).steps()
 	},
+}
+
+func (i *install) steps() []Step {
+	steps := []Step{
+		i.checkNodes("prepare.01-check-nodes"),
+		i.inspectPackage(),
+		i.checkTogether(),
+
+		i.spaceBefore(),
+		i.upload(),
+		i.extract(),
+		i.spaceAfter(),
+		i.setup(),
+		i.waitInstaller(),
+		i.configure(),
+		i.watch(),
+
+		i.nodesReady(),
+		i.clusterModule(),
+		i.appReleases(),
+		i.pods(),
+		i.platformURL(),
+	}
+	if i.site.Platform.ProductDocs {
+		steps = append(steps, i.productDocs())
+	}
+	return append(steps, i.installerGone(), i.restoreTemporary())
 }
 
 // Install is the workflow of InstallBook. Its input is one Request.

@@ -14,6 +14,7 @@ const (
 	PreflightName       = "Preflight"
 	InstallName         = "Install"
 	AddArchitectureName = "AddArchitecture"
+	InstallPairName     = "InstallPair"
 	FixName             = "Fix"
 	UndoFixName         = "UndoFix"
 	SiteLeaseName       = "SiteLease"

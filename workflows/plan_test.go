@@ -46,7 +46,9 @@ func TestEveryStepOfEveryRunbookIsDescribed(t *testing.T) {
 				returns++
 			}
 		}
-		assert.LessOrEqual(t, returns, 1, "%s must have one point of no return", book.Name)
+		if book.Name != workflows.InstallPairName { // it has one for each side's install
+			assert.LessOrEqual(t, returns, 1, "%s must have one point of no return", book.Name)
+		}
 		if !book.Changes {
 			assert.True(t, readsOnly(plan), "%s must change nothing", book.Name)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,8 @@ type world struct {
 
 	mu         sync.Mutex
 	calls      []string              // activity names in order of their first attempt
+	where      []string              // the same with the cluster that was meant: "PointPlatform east"
+	target     string                // cluster that the activity being answered is meant for
 	fail       map[string]error      // activity → error it gives, until removed
 	answer     map[string]func() any // activity → another answer than the good one
 	during     map[string]func()     // activity → what happens while it runs
@@ -64,6 +67,7 @@ func (w *world) answers() {
 	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
 	for _, name := range []string{"CheckSpace", "UploadPackage", "RemoveUploadedPackage", "ExtractPackage", "RemoveExtractedPackage", "RunSetup",
 		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
+		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "CompareKeys", "ObserveInstall", "PointPlatform", "LookUpPlatform", "Prove",
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture", "RestoreTemporary"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
 	}
@@ -80,11 +84,13 @@ func nodeReports(t checks.Tally, notable ...checks.Finding) activities.NodeRepor
 }
 
 func (w *world) on(name string, answer func() any) {
-	w.env.RegisterActivityWithOptions(func(ctx context.Context, _ json.RawMessage) (any, error) {
+	w.env.RegisterActivityWithOptions(func(ctx context.Context, in json.RawMessage) (any, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		w.target = targetOf(in)
 		if activity.GetInfo(ctx).Attempt == 1 {
 			w.calls = append(w.calls, name)
+			w.where = append(w.where, strings.TrimSpace(name+" "+w.target))
 		}
 		if err := w.fail[name]; err != nil {
 			return nil, err
@@ -99,11 +105,32 @@ func (w *world) on(name string, answer func() any) {
 	}, activity.RegisterOptions{Name: name})
 }
 
+// targetOf finds the cluster that an input means: the one a name shall lead to,
+// else the one in its scope.
+func targetOf(input json.RawMessage) string {
+	var in struct{ To, Cluster string }
+	if json.Unmarshal(input, &in) != nil || in.To != "" {
+		return in.To
+	}
+	return in.Cluster
+}
+
+// meant lists what was called so far, with clusters.
+func (w *world) meant() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.where)
+}
+
 // breaks makes an activity fail for good, as a permanent fault does.
 func (w *world) breaks(name string, class fault.Class) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.fail[name] = temporal.NewNonRetryableApplicationError(name+" is broken. Fix: mend it", string(class), nil)
+	w.fail[name] = permanent(name, class)
+}
+
+func permanent(name string, class fault.Class) error {
+	return temporal.NewNonRetryableApplicationError(name+" is broken. Fix: mend it", string(class), nil)
 }
 
 func (w *world) mends(name string) {

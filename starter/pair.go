@@ -1,0 +1,14 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/acpflow/acpflow/workflows"
+)
+
+func newInstallPairCmd() *cobra.Command {
+	return newStartCmd(workflows.InstallPairBook, "install-pair",
+		"Install a disaster recovery pair: --cluster becomes the primary, the other one follows it (DR-11)",
+		`  acpflow install-pair --site moscow --cluster west --change CHG-1042
+  acpflow install-pair --site moscow --cluster west      # again: what is installed and healthy is left alone`)
+}
