@@ -5,6 +5,8 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 // Every timeout and retry policy of every runbook, by name and with its reason.
@@ -102,4 +104,19 @@ func caches(ctx workflow.Context, summary string) workflow.Context {
 // is so; with everything put back when it fails.
 func balancing(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 10*time.Minute, 5, 2*time.Second, 15*time.Second))
+}
+
+// removedWithin is how long an uninstalled plugin may need until nothing of it is left.
+const removedWithin = 5 * time.Minute
+
+// settling: polling for a state for as long as the site's patience says, and the
+// time to tell how it ended. Copying a large etcd for the first time takes long.
+func settling(ctx workflow.Context, s *site.Site, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, s.Policy.Stall()+5*time.Minute, 20, 2*time.Second, 30*time.Second))
+}
+
+// quickCheck: the synchronizer compares while it is asked; it may be away for the
+// moment in which its Pod is recreated.
+func quickCheck(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 3*time.Minute, 10, 2*time.Second, 15*time.Second))
 }
