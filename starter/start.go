@@ -33,6 +33,12 @@ func newAddArchitectureCmd() *cobra.Command {
 		`  acpflow add-architecture --site moscow --cluster west --wait`)
 }
 
+func newEnableSyncCmd() *cobra.Command {
+	return newStartCmd(workflows.EnableSyncBook, "enable-sync", "Make a cluster of a pair the standby: copy the other one's etcd to it (DR-30…DR-36)",
+		`  acpflow enable-sync --site moscow --cluster east --change CHG-1042   # east becomes the standby
+  acpflow plan enable-sync --site moscow --cluster east                # what it would do`)
+}
+
 func newStartCmd(book workflows.Runbook, use, short, example string) *cobra.Command {
 	var f startFlags
 	cmd := &cobra.Command{

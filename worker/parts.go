@@ -45,6 +45,8 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Contract{Hosts: hosts},
 		&activities.DNS{Hosts: hosts},
 		&activities.Forwarding{Hosts: hosts},
+		&activities.Consistency{Hosts: hosts},
+		&activities.Sync{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook}
+var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -24,6 +24,7 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(Install, pinned(InstallName))
 	w.RegisterWorkflowWithOptions(AddArchitecture, pinned(AddArchitectureName))
 	w.RegisterWorkflowWithOptions(InstallPair, pinned(InstallPairName))
+	w.RegisterWorkflowWithOptions(EnableSync, pinned(EnableSyncName))
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{
 		Name: SiteLeaseName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }

@@ -17,6 +17,7 @@ const (
 	InstallPairName     = "InstallPair"
 	FixName             = "Fix"
 	UndoFixName         = "UndoFix"
+	EnableSyncName      = "EnableSync"
 	SiteLeaseName       = "SiteLease"
 )
 

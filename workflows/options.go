@@ -120,3 +120,9 @@ func settling(ctx workflow.Context, s *site.Site, summary string) workflow.Conte
 func quickCheck(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 3*time.Minute, 10, 2*time.Second, 15*time.Second))
 }
+
+// proving: every key and value of both etcds, tens of seconds for a million. It
+// only reads, so it may be repeated.
+func proving(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 30*time.Minute, 5, 2*time.Second, 30*time.Second))
+}

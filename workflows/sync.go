@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/converter"
@@ -156,10 +158,10 @@ func (s *syncing) judgeSides(primary, standby activities.PluginView, address act
 // answers tells what each name server said.
 func answers(a activities.PlatformAddress) string {
 	var out []string
-	for _, server := range sortedKeys(a.Answers) {
+	for _, server := range slices.Sorted(maps.Keys(a.Answers)) {
 		out = append(out, server+" says "+strings.Join(a.Answers[server], " "))
 	}
-	for _, server := range sortedKeys(a.Silent) {
+	for _, server := range slices.Sorted(maps.Keys(a.Silent)) {
 		out = append(out, server+" gives no answer: "+a.Silent[server])
 	}
 	return strings.Join(out, "; ")

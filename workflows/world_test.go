@@ -39,6 +39,7 @@ type world struct {
 	during     map[string]func()     // activity → what happens while it runs
 	rejections int
 	left       int // looks at the installer before it is gone
+	sides      *twoSides
 }
 
 func newWorld(t *testing.T) *world {
@@ -67,10 +68,11 @@ func (w *world) answers() {
 	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
 	for _, name := range []string{"CheckSpace", "UploadPackage", "RemoveUploadedPackage", "ExtractPackage", "RemoveExtractedPackage", "RunSetup",
 		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
-		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "CompareKeys", "ObserveInstall", "PointPlatform", "LookUpPlatform", "Prove",
+		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "ObserveInstall", "PointPlatform",
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture", "RestoreTemporary"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
 	}
+	w.pairAnswers()
 }
 
 // nodeReports is what checking the site's nodes gives: the same on each.
@@ -84,10 +86,15 @@ func nodeReports(t checks.Tally, notable ...checks.Finding) activities.NodeRepor
 }
 
 func (w *world) on(name string, answer func() any) {
-	w.env.RegisterActivityWithOptions(func(ctx context.Context, in json.RawMessage) (any, error) {
+	w.onInput(name, func(json.RawMessage) any { return answer() })
+}
+
+// onInput is on for an activity whose answer depends on its input.
+func (w *world) onInput(name string, answer func(input json.RawMessage) any) {
+	w.env.RegisterActivityWithOptions(func(ctx context.Context, input json.RawMessage) (any, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.target = targetOf(in)
+		w.target = targetOf(input)
 		if activity.GetInfo(ctx).Attempt == 1 {
 			w.calls = append(w.calls, name)
 			w.where = append(w.where, strings.TrimSpace(name+" "+w.target))
@@ -101,7 +108,7 @@ func (w *world) on(name string, answer func() any) {
 		if other := w.answer[name]; other != nil {
 			return other(), nil
 		}
-		return answer(), nil
+		return answer(input), nil
 	}, activity.RegisterOptions{Name: name})
 }
 
