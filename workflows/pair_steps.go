@@ -186,4 +186,4 @@ func (p *pairing) proof() Step {
 }
 
 // synchronize are the steps that make the standby follow the primary.
-func (p *pairing) synchronize() []Step { return nil }
+func (p *pairing) synchronize() []Step { return newSync(p.site, p.standby.cluster, p.out).steps() }

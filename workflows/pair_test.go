@@ -28,11 +28,11 @@ type pairWorld struct {
 
 func newPairWorld(t *testing.T) *pairWorld {
 	w := &pairWorld{world: newWorld(t), installed: map[string]activities.InstallState{}}
-	w.answer["LoadSite"] = func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: thePair()} }
+	w.ofPair()
 	w.answer["CheckNodes"] = func() any { return w.reports() }
 	w.answer["ObserveInstall"] = func() any { return w.installed[w.target] }
 	w.answer["PointPlatform"] = func() any { w.name = w.target; return activities.Evidence{Summary: "points"} }
-	w.answer["LookUpPlatform"] = func() any { return activities.PlatformAddress{Cluster: w.name} }
+	w.answer["LookUpPlatform"] = func() any { return activities.PlatformAddress{Cluster: w.name, Agreed: true} }
 	w.answer["Prove"] = func() any { return cleanProof() }
 	return w
 }
