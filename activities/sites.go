@@ -19,6 +19,7 @@ type LoadSiteInput struct {
 	Site    string `json:"site"`
 	Cluster string `json:"cluster,omitempty"`
 	Pair    bool   `json:"pair,omitempty"` // the site must have two clusters, and both must be installable
+	Roles   bool   `json:"roles,omitempty"` // the site must have two clusters; who is who is observed, so none need be named, and nothing is installed
 }
 
 // LoadSite reads and validates a site. Its result carries references to secrets
@@ -27,6 +28,9 @@ func (s *Sites) LoadSite(_ context.Context, in LoadSiteInput) (site.Snapshot, er
 	snapshot, err := sitestore.Load(s.Dir, in.Site)
 	if err != nil {
 		return site.Snapshot{}, err
+	}
+	if in.Roles && in.Cluster == "" {
+		return snapshot, isPair(&snapshot.Site)
 	}
 	if _, ok := snapshot.Site.Cluster(in.Cluster); !ok {
 		names := make([]string, len(snapshot.Site.Clusters))
@@ -39,8 +43,8 @@ func (s *Sites) LoadSite(_ context.Context, in LoadSiteInput) (site.Snapshot, er
 	if !in.Pair {
 		return snapshot, expressible(&snapshot.Site, in.Cluster)
 	}
-	if err := isPair(&snapshot.Site); err != nil {
-		return site.Snapshot{}, err
+	if err := isPair(&snapshot.Site); err != nil || in.Roles {
+		return snapshot, err
 	}
 	var errs []error
 	for _, c := range snapshot.Site.Clusters {

@@ -22,8 +22,11 @@ func showBoard(ctx workflow.Context, p *Progress) {
 func board(p *Progress) string {
 	var b strings.Builder
 	finished, total := p.Counts()
-	fmt.Fprintf(&b, "**%s** of cluster **%s**, site **%s**: %s, %d of %d steps\n\n",
-		p.Runbook, p.Cluster, p.Request.Site, p.Outcome, finished, total)
+	of := "site"
+	if p.Cluster != "" {
+		of = fmt.Sprintf("cluster **%s**, site", p.Cluster)
+	}
+	fmt.Fprintf(&b, "**%s** of %s **%s**: %s, %d of %d steps\n\n", p.Runbook, of, p.Request.Site, p.Outcome, finished, total)
 	writeGate(&b, p.Gate)
 	phase := ""
 	for _, s := range p.Steps {

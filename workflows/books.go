@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook}
+var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook, CheckSyncBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -25,6 +25,8 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(AddArchitecture, pinned(AddArchitectureName))
 	w.RegisterWorkflowWithOptions(InstallPair, pinned(InstallPairName))
 	w.RegisterWorkflowWithOptions(EnableSync, pinned(EnableSyncName))
+	w.RegisterWorkflowWithOptions(CheckSync, workflow.RegisterOptions{ // a monitor's checks are short and come again: the newest build does them
+		Name: CheckSyncName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{
 		Name: SiteLeaseName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }
@@ -33,6 +35,9 @@ func Register(w worker.WorkflowRegistry) {
 // the same list that a run records.
 func PlanOf(book Runbook, snapshot site.Snapshot, cluster string) (Plan, error) {
 	c, ok := snapshot.Site.Cluster(cluster)
+	if book.Roles && cluster == "" && len(snapshot.Site.Clusters) > 0 {
+		c, ok = &snapshot.Site.Clusters[0], true
+	}
 	if !ok {
 		return Plan{}, fmt.Errorf("site %s has no cluster %q", snapshot.Name, cluster)
 	}

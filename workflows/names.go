@@ -18,6 +18,7 @@ const (
 	FixName             = "Fix"
 	UndoFixName         = "UndoFix"
 	EnableSyncName      = "EnableSync"
+	CheckSyncName       = "CheckSync"
 	SiteLeaseName       = "SiteLease"
 )
 

@@ -68,6 +68,7 @@ type Progress struct {
 	Ended       *time.Time     `json:"ended,omitempty"`
 	PlatformURL string         `json:"platformUrl,omitempty"`
 	Checks      *Verdict       `json:"checks,omitempty"` // of the last check of the nodes
+	Sync        *SyncVerdict   `json:"sync,omitempty"`   // of a check of the pair
 	Steps       []StepProgress `json:"steps"`
 	Gate        *Gate          `json:"gate,omitempty"` // set while a person is asked
 	Decisions   []Decided      `json:"decisions,omitempty"`

@@ -24,6 +24,7 @@ type Request struct {
 	RequestedBy string `json:"requestedBy,omitempty"` // who asked
 	OnFailure   string `json:"onFailure,omitempty"`   // "ask" (default): park at a gate; "abort": undo and end
 	SkipProbes  bool   `json:"skipProbes,omitempty"`  // don't probe the network between the nodes and the load balancer
+	Full        bool   `json:"full,omitempty"`        // CheckSync: read and compare everything, whatever was read lately
 	DryRun      bool   `json:"dryRun,omitempty"`      // stop before the first step that changes anything
 }
 

@@ -19,6 +19,7 @@ type Runbook struct {
 	Verb    string // the CLI's word for it, also in the workflow id
 	Changes bool   // holds the site's lease while it runs
 	Pair    bool   // needs a site with two clusters that protect each other (DR-01)
+	Roles   bool   // of a pair: observes who is who, so no cluster need be named
 	// Steps builds the list from the site alone; it does no I/O and is also
 	// what `acpflow plan` calls.
 	Steps func(s *site.Site, c *site.Cluster, out *Progress) []Step
@@ -101,17 +102,23 @@ func (r *run) load(ctx workflow.Context) (site.Snapshot, *site.Cluster, error) {
 	var sites *activities.Sites
 	req := &r.progress.Request
 	actx := quickRead(ctx, "Load and validate site "+req.Site)
-	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster, Pair: r.book.Pair}
+	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster, Pair: r.book.Pair, Roles: r.book.Roles}
 	if err := workflow.ExecuteActivity(actx, sites.LoadSite, in).Get(ctx, &snapshot); err != nil {
 		return snapshot, nil, plainError(err)
 	}
 	cluster, ok := snapshot.Site.Cluster(req.Cluster)
+	if r.book.Roles && req.Cluster == "" && len(snapshot.Site.Clusters) > 0 { // either will do
+		cluster, ok = &snapshot.Site.Clusters[0], true
+	}
 	if !ok { // the activity has refused it already
 		return snapshot, nil, invalidInput(fmt.Errorf("site %s has no cluster %q", req.Site, req.Cluster))
 	}
-	r.progress.Cluster, r.progress.SiteSHA256 = cluster.Name, snapshot.SHA256
+	r.progress.SiteSHA256 = snapshot.SHA256
+	if !r.book.Roles {
+		r.progress.Cluster = cluster.Name
+	}
 	return snapshot, cluster, workflow.UpsertTypedSearchAttributes(ctx,
-		AttrSite.ValueSet(req.Site), AttrCluster.ValueSet(cluster.Name), AttrRunbook.ValueSet(r.book.Name),
+		AttrSite.ValueSet(req.Site), AttrCluster.ValueSet(r.progress.Cluster), AttrRunbook.ValueSet(r.book.Name),
 		AttrChange.ValueSet(req.Change), AttrRequestedBy.ValueSet(req.RequestedBy), AttrOutcome.ValueSet(string(InProgress)))
 }
 
@@ -143,7 +150,7 @@ func (r *run) finish(ctx workflow.Context, err error) (*Progress, error) {
 	ended := workflow.Now(ctx)
 	p.Ended = &ended
 	switch {
-	case err == nil && p.Checks != nil && p.Checks.Blocking:
+	case err == nil && (p.Checks != nil && p.Checks.Blocking || p.Sync != nil && p.Sync.Blocking):
 		p.Outcome = ChecksFailed
 	case err == nil:
 		p.Outcome = Succeeded

@@ -8,9 +8,11 @@ import (
 
 // Address is what the name servers say of the platform's domain.
 type Address struct {
-	Cluster string   `json:"cluster"` // whose VIP every server gives; "" = neither, or not every server the same
+	Cluster string   `json:"cluster"` // whose VIP every authoritative server gives; "" = neither, or they differ
 	Answers []Answer `json:"answers"`
-	TTL     int      `json:"ttl"` // seconds, of the authoritative servers
+	Stale   bool     `json:"stale,omitempty"`  // a resolver still says something else
+	Silent  []string `json:"silent,omitempty"` // "server: why it gave no answer"
+	TTL     int      `json:"ttl"`              // seconds, of the authoritative servers
 }
 
 // Answer is one server's.

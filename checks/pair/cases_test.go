@@ -51,7 +51,7 @@ func goodSide(name string) pair.Side {
 		Certificates: pair.Of([]pair.Certificate{
 			{Name: pair.PlatformCertificate, SHA256: "ce47", NotAfter: now.AddDate(1, 0, 0)}, {Name: "etcd m1", SHA256: name, NotAfter: now.AddDate(0, 6, 0)}}),
 		Clocks:     pair.Of([]pair.Clock{{Node: name + "-m1", Least: -20 * time.Millisecond, Most: 30 * time.Millisecond}}),
-		Forwards:   pair.Of([]pair.Forward{{80, "tcp", 3}, {443, "tcp", 3}, {6443, "tcp", 3}, {11443, "tcp", 3}, {2379, "tcp", 3}}),
+		Forwards:   pair.Of([]pair.Forward{open(80), open(443), open(6443), open(11443), open(2379)}),
 		Inventory:  pair.Of([]pair.Kind{{Namespace: "default", Kind: "configmaps", Count: 1, Hash: "h", Names: []string{"a"}}}),
 		Secrets:    pair.Of(pair.Secrets{Read: 40}),
 		Machines:   pair.Of(pair.Machines{Total: 3}),
@@ -102,12 +102,16 @@ func key(edit func(*pair.KeyFile)) func(*pair.Facts) {
 	return east(func(s *pair.Side) { edit(&(*s.Keys.Value)[1]) })
 }
 
-func forward(port int, mode string) func(*pair.Facts) {
+// open is a port as it shall be.
+func open(port int) pair.Forward {
+	plain := true
+	return pair.Forward{Port: port, Configured: true, Mode: "tcp", Reachable: true, Plain: &plain}
+}
+
+func forward(port int, edit func(*pair.Forward)) func(*pair.Facts) {
 	return east(func(s *pair.Side) {
-		all := slices.DeleteFunc(slices.Clone(*s.Forwards.Value), func(f pair.Forward) bool { return f.Port == port })
-		if mode != "" {
-			all = append(all, pair.Forward{Port: port, Mode: mode, Backends: 3})
-		}
+		all := slices.Clone(*s.Forwards.Value)
+		edit(&all[slices.IndexFunc(all, func(f pair.Forward) bool { return f.Port == port })])
 		s.Forwards = pair.Of(all)
 	})
 }
@@ -204,15 +208,18 @@ var trustCases = []ruleCase{
 }
 
 var wayCases = []ruleCase{
-	{"DR-10", "closed", fail, "6443 is not forwarded", forward(6443, "")},
-	{"DR-10", "layer 7", fail, `443 is forwarded as "http"`, forward(443, "http")},
-	{"DR-10", "nowhere", fail, "80 leads nowhere", east(func(s *pair.Side) {
-		s.Forwards = pair.Of([]pair.Forward{{80, "tcp", 0}, {443, "tcp", 1}, {6443, "tcp", 1}, {11443, "tcp", 1}})
-	})},
+	{"DR-10", "closed", fail, "6443 is not forwarded", forward(6443, func(f *pair.Forward) { f.Configured, f.Reachable = false, false })},
+	{"DR-10", "layer 7", fail, "443 is forwarded in mode http", forward(443, func(f *pair.Forward) { f.Mode = "http" })},
+	{"DR-10", "nowhere", fail, "nothing answers behind 80: refused", forward(80, func(f *pair.Forward) { f.Reachable, f.Error = false, "refused" })},
+	{"DR-10", "not looked at", untold, "443 was not looked at", east(func(s *pair.Side) { s.Forwards = pair.Of([]pair.Forward{open(80), open(6443), open(11443)}) })},
 	{"DR-10", "unread", untold, "no route", east(func(s *pair.Side) { s.Forwards = pair.Unknown[[]pair.Forward]("no route") })},
-	{"DR-30", "closed", fail, "2379 is not forwarded", forward(2379, "")},
-	{"DR-30", "layer 7", fail, `2379 is forwarded as "http"`, forward(2379, "http")},
+	{"DR-30", "closed", fail, "2379 is not forwarded", forward(2379, func(f *pair.Forward) { f.Configured, f.Reachable = false, false })},
+	{"DR-30", "layer 7", fail, "2379 is forwarded in mode http", forward(2379, func(f *pair.Forward) { f.Mode = "http" })},
+	{"DR-30", "changed bytes", fail, "does not pass bytes unchanged: another certificate", forward(2379, func(f *pair.Forward) { *f.Plain, f.Error = false, "another certificate" })},
+	{"DR-30", "untold bytes", untold, "whether 2379 passes", forward(2379, func(f *pair.Forward) { f.Plain = nil })},
 	{"DR-30", "unread", untold, "no route", east(func(s *pair.Side) { s.Forwards = pair.Unknown[[]pair.Forward]("no route") })},
+	{"DR-42", "a stale resolver", fail, "not one side everywhere", func(f *pair.Facts) { f.Address.Value.Stale = true }},
+	{"DR-42", "a silent server", untold, "no answer from 198.18.0.3: timed out", func(f *pair.Facts) { f.Address.Value.Silent = []string{"198.18.0.3: timed out"} }},
 	{"DR-42", "not everywhere", fail, "198.18.0.2: 192.0.2.10", func(f *pair.Facts) { f.Address.Value.Cluster = "" }},
 	{"DR-42", "nobody asked", untold, "no server", func(f *pair.Facts) { f.Address.Value.Answers = nil }},
 	{"CARD-06", "long", warn, "31 s, more than 30 s", func(f *pair.Facts) { f.Address.Value.TTL = 31 }},

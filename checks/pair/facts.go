@@ -127,11 +127,14 @@ type Clock struct {
 	Most  time.Duration `json:"most,omitempty"`
 }
 
-// Forward is a port that the VIP's load balancer passes on.
+// Forward is a port of the VIP as its load balancer has it and as it answers.
 type Forward struct {
-	Port     int    `json:"port"`
-	Mode     string `json:"mode"` // "tcp" is plain
-	Backends int    `json:"backends"`
+	Port       int    `json:"port"`
+	Configured bool   `json:"configured"`      // the load balancer passes it on
+	Mode       string `json:"mode,omitempty"`  // "tcp" is plain; "" is not known
+	Reachable  bool   `json:"reachable"`       // a server behind it answers
+	Plain      *bool  `json:"plain,omitempty"` // the bytes pass unchanged; nil = could not be told
+	Error      string `json:"error,omitempty"`
 }
 
 // Kind is what a namespace holds of one kind.

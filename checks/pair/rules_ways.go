@@ -31,20 +31,31 @@ func judgePorts(s Side, ports ...int) verdict {
 	if err != nil {
 		return unknown(err)
 	}
-	var wrong []string
+	var wrong, unclear []string
 	for _, port := range ports {
 		i := slices.IndexFunc(all, func(f Forward) bool { return f.Port == port })
-		switch {
-		case i < 0:
-			wrong = append(wrong, fmt.Sprintf("%d is not forwarded", port))
-		case all[i].Mode != "tcp":
-			wrong = append(wrong, fmt.Sprintf("%d is forwarded as %q", port, all[i].Mode))
-		case all[i].Backends == 0:
-			wrong = append(wrong, fmt.Sprintf("%d leads nowhere", port))
+		if i < 0 {
+			unclear = append(unclear, fmt.Sprintf("%d was not looked at", port))
+			continue
+		}
+		switch f := all[i]; {
+		case f.Mode != "" && f.Mode != "tcp":
+			wrong = append(wrong, fmt.Sprintf("%d is forwarded in mode %s", port, f.Mode))
+		case f.Plain != nil && !*f.Plain:
+			wrong = append(wrong, fmt.Sprintf("%d does not pass bytes unchanged: %s", port, f.Error))
+		case !f.Reachable && !f.Configured:
+			wrong = append(wrong, strings.TrimSuffix(fmt.Sprintf("%d is not forwarded: %s", port, f.Error), ": "))
+		case !f.Reachable:
+			wrong = append(wrong, strings.TrimSuffix(fmt.Sprintf("nothing answers behind %d: %s", port, f.Error), ": "))
+		case port == etcdPort && f.Plain == nil:
+			unclear = append(unclear, strings.TrimSuffix(fmt.Sprintf("whether %d passes bytes unchanged: %s", port, f.Error), ": "))
 		}
 	}
-	if len(wrong) > 0 {
+	switch {
+	case len(wrong) > 0:
 		return fail("%s", strings.Join(wrong, "; "))
+	case len(unclear) > 0:
+		return unknown(fmt.Errorf("not known: %s", strings.Join(unclear, "; ")))
 	}
 	return pass("%s", strings.Trim(fmt.Sprint(ports), "[]"))
 }
@@ -61,8 +72,11 @@ func judgeName(f Facts) verdict {
 	for _, answer := range a.Answers {
 		said = append(said, fmt.Sprintf("%s: %s", answer.Server, strings.Join(answer.Addresses, " ")))
 	}
-	if a.Cluster == "" {
+	switch {
+	case a.Cluster == "" || a.Stale:
 		return fail("not one side everywhere: %s", some(said))
+	case len(a.Silent) > 0:
+		return unknown(fmt.Errorf("no answer from %s", some(a.Silent)))
 	}
 	return pass("%s, say %d servers", a.Cluster, len(a.Answers))
 }
