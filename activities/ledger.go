@@ -26,6 +26,8 @@ type LedgerInput struct {
 	Good *pair.Good      `json:"good,omitempty"` // all was equal
 	Mark json.RawMessage `json:"mark,omitempty"` // where the next proof may begin
 	Full time.Time       `json:"full,omitzero"`  // set when every key was compared
+	// Forget drops the mark: what this proof found wrong, an incremental one would not see.
+	Forget bool `json:"forget,omitempty"`
 }
 
 // RecordCheck writes into the standby's ledger how a check ended. It may be
@@ -43,7 +45,7 @@ func (a *Sides) RecordCheck(ctx context.Context, in LedgerInput) (Evidence, erro
 			old = pair.Ledger{}
 		}
 		now = old.With(in.Past, in.Good)
-		if len(in.Mark) > 0 {
+		if len(in.Mark) > 0 || in.Forget {
 			now.Mark = in.Mark
 		}
 		if in.Full.After(now.Full) {

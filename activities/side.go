@@ -91,6 +91,7 @@ func (s side) deep() []func(context.Context) {
 		func(ctx context.Context) { s.out.Secrets = known(ctx, s.secrets) },
 		func(ctx context.Context) { s.out.Inventory = known(ctx, s.inventory) },
 		func(ctx context.Context) { s.out.Components = known(ctx, s.components) },
+		func(ctx context.Context) { s.out.Forwards = known(ctx, s.forwards) },
 		s.nodes,
 	}
 }

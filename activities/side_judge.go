@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/acpflow/acpflow/checks/pair"
@@ -85,10 +84,7 @@ func (s side) forwards(ctx context.Context) ([]pair.Forward, error) {
 	}
 	var out []pair.Forward
 	for _, p := range ports {
-		f := pair.Forward{Port: p.Port, Mode: p.Mode, Backends: len(p.Backends), Open: p.Configured, Reachable: p.Reachable}
-		if p.PlainTCP != nil && !*p.PlainTCP {
-			f.Mode = strings.TrimSpace("not plain TCP: " + p.Error)
-		}
+		f := pair.Forward{Port: p.Port, Configured: p.Configured, Mode: p.Mode, Reachable: p.Reachable, Plain: p.PlainTCP, Error: clip(p.Error, 300)}
 		out = append(out, f)
 	}
 	return out, nil

@@ -18,7 +18,7 @@ type Sites struct{ Dir string }
 type LoadSiteInput struct {
 	Site    string `json:"site"`
 	Cluster string `json:"cluster,omitempty"`
-	Pair    bool   `json:"pair,omitempty"` // the site must have two clusters, and both must be installable
+	Pair    bool   `json:"pair,omitempty"`  // the site must have two clusters, and both must be installable
 	Roles   bool   `json:"roles,omitempty"` // the site must have two clusters; who is who is observed, so none need be named, and nothing is installed
 }
 

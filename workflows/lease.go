@@ -6,6 +6,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -48,7 +49,7 @@ func acquireLease(ctx workflow.Context, p *Progress) (*lease, error) {
 	}))
 	child := workflow.ExecuteChildWorkflow(childCtx, SiteLeaseName, holder)
 	err := child.GetChildWorkflowExecution().Get(ctx, nil)
-	if already := (*temporal.ChildWorkflowExecutionAlreadyStartedError)(nil); errors.As(err, &already) {
+	if alreadyStarted(err) {
 		cancel()
 		return nil, siteBusy(ctx, p.Request.Site)
 	}
@@ -57,6 +58,13 @@ func acquireLease(ctx workflow.Context, p *Progress) (*lease, error) {
 		return nil, err
 	}
 	return &lease{child: child, cancel: cancel}, nil
+}
+
+// alreadyStarted recognises the server's refusal, and that of the SDK's test environment.
+func alreadyStarted(err error) bool {
+	child := (*temporal.ChildWorkflowExecutionAlreadyStartedError)(nil)
+	run := (*serviceerror.WorkflowExecutionAlreadyStarted)(nil)
+	return errors.As(err, &child) || errors.As(err, &run)
 }
 
 // onLoss calls lost when the lease ends before it is released: somebody ended

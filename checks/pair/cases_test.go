@@ -10,55 +10,12 @@ import (
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/checks/pair"
-	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/checks/pair/pairtest"
 )
 
-var now = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
+func good() pair.Facts { return pairtest.Good() }
 
-// good are facts of a pair on which every rule passes.
-func good() pair.Facts {
-	f := pair.Facts{
-		Judged:   now,
-		Site:     site.Site{Name: "moscow", Clusters: []site.Cluster{{Name: "west"}, {Name: "east"}}, DR: site.DR{Planned: true, DNS: &site.DNS{TTL: 30}}},
-		Address:  pair.Of(pair.Address{Cluster: "west", TTL: 30, Answers: []pair.Answer{{Server: "198.18.0.2", Addresses: []string{"192.0.2.10"}}}}),
-		Contract: pair.Of(pair.Contract{Compared: 9}),
-		Vendor:   pair.Of(pair.Vendor{}),
-		Proof:    pair.Of(pair.Proof{Mode: "full", Taken: now, Compared: 4000, Clean: true, Primary: pair.Position{Revision: 77}, Standby: pair.Position{Revision: 88}}),
-		Canary:   pair.Of(pair.Canary{Lag: time.Second, Arrived: true}),
-		Sides:    []pair.Side{goodSide("west"), goodSide("east")},
-	}
-	f.Site.DR.Sync.Canary = &site.Canary{Namespace: "acpflow-canary"}
-	f.Sides[0].Plugin = pair.Of(pair.Plugin{})
-	f.Sides[1].Ledger = pair.Of(pair.Ledger{
-		Good: &pair.Good{At: now.Add(-time.Hour), Plugin: "v4.1.0", From: "west", To: "east"},
-		Last: []pair.Past{{At: now.Add(-time.Hour), Run: "1", Outcome: "succeeded"}},
-	})
-	return f
-}
-
-func goodSide(name string) pair.Side {
-	key := func(node string) pair.KeyFile {
-		return pair.KeyFile{Node: name + node, Owner: "root:root", Mode: "0600", SHA256: "5111aa", Keys: []string{"aescbc/key1/77aa"}}
-	}
-	return pair.Side{
-		Cluster: name, Taken: now,
-		UID:        pair.Of("uid-" + name),
-		Kubernetes: pair.Of("v1.32.1"),
-		Platform:   pair.Of(pair.Module{Version: "v4.1.0", Phase: "Running"}),
-		Plugin:     pair.Of(pair.Plugin{Present: true, Version: "v4.1.0", Phase: "Running", Ready: 2, Pods: 2}),
-		Keys:       pair.Of([]pair.KeyFile{key("-m1"), key("-m2")}),
-		Tokens:     pair.Of(pair.Tokens{Issuer: "https://kubernetes.default.svc", JWKS: "aa77"}),
-		Certificates: pair.Of([]pair.Certificate{
-			{Name: pair.PlatformCertificate, SHA256: "ce47", NotAfter: now.AddDate(1, 0, 0)}, {Name: "etcd m1", SHA256: name, NotAfter: now.AddDate(0, 6, 0)}}),
-		Clocks:     pair.Of([]pair.Clock{{Node: name + "-m1", Least: -20 * time.Millisecond, Most: 30 * time.Millisecond}}),
-		Forwards:   pair.Of([]pair.Forward{open(80), open(443), open(6443), open(11443), open(2379)}),
-		Inventory:  pair.Of([]pair.Kind{{Namespace: "default", Kind: "configmaps", Count: 1, Hash: "h", Names: []string{"a"}}}),
-		Secrets:    pair.Of(pair.Secrets{Read: 40}),
-		Machines:   pair.Of(pair.Machines{Total: 3}),
-		Ledger:     pair.Of(pair.Ledger{}),
-		Components: pair.Of([]string{"elasticsearch"}),
-	}
-}
+var now = pairtest.Now
 
 // ruleCase breaks the good facts; the first finding that isn't fine must say so.
 type ruleCase struct {
@@ -100,12 +57,6 @@ func clock(least, most time.Duration) func(*pair.Facts) {
 
 func key(edit func(*pair.KeyFile)) func(*pair.Facts) {
 	return east(func(s *pair.Side) { edit(&(*s.Keys.Value)[1]) })
-}
-
-// open is a port as it shall be.
-func open(port int) pair.Forward {
-	plain := true
-	return pair.Forward{Port: port, Configured: true, Mode: "tcp", Reachable: true, Plain: &plain}
 }
 
 func forward(port int, edit func(*pair.Forward)) func(*pair.Facts) {
@@ -211,7 +162,9 @@ var wayCases = []ruleCase{
 	{"DR-10", "closed", fail, "6443 is not forwarded", forward(6443, func(f *pair.Forward) { f.Configured, f.Reachable = false, false })},
 	{"DR-10", "layer 7", fail, "443 is forwarded in mode http", forward(443, func(f *pair.Forward) { f.Mode = "http" })},
 	{"DR-10", "nowhere", fail, "nothing answers behind 80: refused", forward(80, func(f *pair.Forward) { f.Reachable, f.Error = false, "refused" })},
-	{"DR-10", "not looked at", untold, "443 was not looked at", east(func(s *pair.Side) { s.Forwards = pair.Of([]pair.Forward{open(80), open(6443), open(11443)}) })},
+	{"DR-10", "not looked at", untold, "443 was not looked at", east(func(s *pair.Side) {
+		s.Forwards = pair.Of([]pair.Forward{pairtest.Open(80), pairtest.Open(6443), pairtest.Open(11443)})
+	})},
 	{"DR-10", "unread", untold, "no route", east(func(s *pair.Side) { s.Forwards = pair.Unknown[[]pair.Forward]("no route") })},
 	{"DR-30", "closed", fail, "2379 is not forwarded", forward(2379, func(f *pair.Forward) { f.Configured, f.Reachable = false, false })},
 	{"DR-30", "layer 7", fail, "2379 is forwarded in mode http", forward(2379, func(f *pair.Forward) { f.Mode = "http" })},

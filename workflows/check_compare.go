@@ -1,0 +1,141 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/internal/etcd"
+)
+
+// vendor asks the synchronizer's own check.
+func (c *syncCheck) vendor() Step {
+	return unless(c.noSynchronizer, Step{
+		StepInfo: StepInfo{
+			ID: "check.02-vendor-check", Title: "Ask the synchronizer's own check for missed and surplus keys", Source: []string{"DR-33"}, Effect: Read,
+			Calls: []string{"curl http://$(kubectl -n cpaas-system get svc etcd-sync-monitor -o jsonpath='{.spec.clusterIP}')/check   # on the standby"},
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			c.facts.Vendor = c.askVendor(ctx)
+			v, err := c.facts.Vendor.Get()
+			if ctx.Err() != nil {
+				return activities.Evidence{}, ctx.Err()
+			}
+			switch {
+			case err != nil:
+				return activities.Evidence{Summary: "not known: " + err.Error()}, nil
+			case v.Unclear != "":
+				return activities.Evidence{Summary: v.Unclear}, nil
+			}
+			return activities.Evidence{Summary: fmt.Sprintf("%d missed keys, %d surplus keys", v.Missed, v.Surplus)}, nil
+		},
+	})
+}
+
+// noSynchronizer tells why there is nothing to ask. The rules find no answer
+// then, and say so.
+func (c *syncCheck) noSynchronizer() string {
+	roles := c.facts.Roles()
+	switch {
+	case roles.By != pair.SyncSign:
+		return "no side is known to carry the synchronizer"
+	default:
+		for _, s := range c.facts.Sides {
+			if s.Cluster == roles.Standby && s.Fault != nil {
+				return s.Cluster + " can't be reached"
+			}
+		}
+	}
+	return ""
+}
+
+func (c *syncCheck) askVendor(ctx workflow.Context) pair.Known[pair.Vendor] {
+	var a *activities.Sync
+	f := workflow.ExecuteActivity(watching(ctx, "Ask the synchronizer's check"), a.FetchCheck, c.scope(c.facts.Roles().Standby))
+	return read(ctx, f, activities.VendorFact)
+}
+
+// prove compares both etcds key by key and value by value.
+func (c *syncCheck) prove() Step {
+	return unless(c.noPair, Step{
+		StepInfo: StepInfo{
+			ID: "check.03-proof", Title: "Prove from both etcds that the standby holds what the primary holds", Source: []string{"DR-33", "DR-41"}, Effect: Read,
+			Calls: []string{"etcd Range /registry at a pinned revision   # both sides; only what changed, when the last full comparison is less than an hour old"},
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			if err := c.compare(ctx, c.since(ctx)); err != nil {
+				return activities.Evidence{}, err
+			}
+			p, err := c.facts.Proof.Get()
+			if err != nil {
+				return activities.Evidence{Summary: "not known: " + err.Error()}, nil
+			}
+			return activities.Evidence{
+				Summary: fmt.Sprintf("%s: %d keys, %d missed, %d surplus, %d different, %d without their owner", p.Mode, p.Compared, p.Missed, p.Surplus, p.Different, p.Dangling),
+				Facts:   map[string]string{"digest": p.Digest, "primary": position(p.Primary), "standby": position(p.Standby), "seconds": fmt.Sprintf("%.1f", c.proof.Seconds)},
+			}, nil
+		},
+	})
+}
+
+func position(p pair.Position) string {
+	return fmt.Sprintf("cluster %s, revision %d", p.ClusterID, p.Revision)
+}
+
+// since is where the proof may begin: at the ledger's mark, while a full one is
+// young enough.
+func (c *syncCheck) since(ctx workflow.Context) *etcd.Mark {
+	ledger, err := c.facts.Ledger().Get()
+	if c.out.Request.Full || err != nil || len(ledger.Mark) == 0 || workflow.Now(ctx).Sub(ledger.Full) >= again {
+		return nil
+	}
+	var mark etcd.Mark
+	if json.Unmarshal(ledger.Mark, &mark) != nil || !mark.Usable() {
+		return nil
+	}
+	return &mark
+}
+
+// compare makes the proof. That it could not be made is a fact; only a
+// cancellation is an error.
+func (c *syncCheck) compare(ctx workflow.Context, since *etcd.Mark) error {
+	roles := c.facts.Roles()
+	in := activities.ProveInput{Site: *c.site, Primary: roles.Primary, Standby: roles.Standby, Since: since, Owners: since == nil}
+	what := "Compare every key of both etcds"
+	if since != nil {
+		what = "Compare what changed in both etcds"
+	}
+	f := workflow.ExecuteActivity(comparing(ctx, what), "Prove", in)
+	c.facts.Proof = read(ctx, f, func(p etcd.Proof) pair.Proof { c.proof = &p; return activities.ProofFact(p) })
+	return ctx.Err()
+}
+
+// canary measures how long a change takes to the standby.
+func (c *syncCheck) canary() Step {
+	return Step{
+		StepInfo: StepInfo{
+			ID: "check.04-canary", Title: fmt.Sprintf("Write a ConfigMap on the primary and wait for it on the standby, %s at most", c.site.DR.Sync.Lag()), Effect: Write,
+			Source: []string{"DR-33"},
+			Calls:  []string{fmt.Sprintf("kubectl -n %s apply configmap acpflow-canary   # on the primary", c.site.DR.Sync.Canary.Namespace)},
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			var a *activities.Sides
+			f := workflow.ExecuteActivity(travelling(ctx, "Measure the lag", 2*c.site.DR.Sync.Lag()), a.MeasureLag, c.input())
+			c.facts.Canary = read(ctx, f, func(v pair.Canary) pair.Canary { return v })
+			v, err := c.facts.Canary.Get()
+			switch {
+			case ctx.Err() != nil:
+				return activities.Evidence{}, ctx.Err()
+			case err != nil:
+				return activities.Evidence{Summary: "not known: " + err.Error()}, nil
+			case !v.Arrived:
+				return activities.Evidence{Summary: fmt.Sprintf("nothing arrived within %s", v.Lag.Round(time.Millisecond))}, nil
+			}
+			return activities.Evidence{Summary: "it took " + v.Lag.Round(time.Millisecond).String()}, nil
+		},
+	}
+}

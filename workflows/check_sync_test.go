@@ -1,0 +1,427 @@
+package workflows_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/checks/pair/pairtest"
+	"github.com/acpflow/acpflow/internal/etcd"
+	"github.com/acpflow/acpflow/internal/kube"
+	"github.com/acpflow/acpflow/internal/syncplugin"
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// pairWorld is a world with a healthy pair in it: west is the primary. Tests
+// change what the activities say.
+type pairWorld struct {
+	*world
+	doc     site.Site
+	sides   map[string]*pair.Side
+	vendor  []activities.CheckView // one for each time it is asked; the last one stays
+	proofs  []etcd.Proof
+	asked   []activities.ProveInput
+	looked  []activities.SideInput
+	written []activities.LedgerInput
+	busy    bool // another run holds the site
+}
+
+func newPairWorld(t *testing.T) *pairWorld {
+	w := &pairWorld{world: newWorld(t), doc: thePair(), sides: map[string]*pair.Side{}}
+	good := pairtest.Good()
+	for i := range good.Sides {
+		w.sides[good.Sides[i].Cluster] = &good.Sides[i]
+	}
+	w.vendor = []activities.CheckView{checkView(0, 0)}
+	w.proofs = []etcd.Proof{proof(0, 0, 0)}
+	w.answer["LoadSite"] = func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: w.doc} }
+	input(w, "ObserveSide", func(in activities.SideInput) any {
+		w.looked = append(w.looked, in)
+		return *w.sides[in.Cluster]
+	})
+	input(w, "LookUpPlatform", func(activities.ClusterInput) any {
+		return activities.PlatformAddress{Cluster: "west", Agreed: true, TTL: 30, Answers: map[string][]string{"192.0.2.2": {"192.0.2.10"}}}
+	})
+	input(w, "ReviewContract", func(activities.PairInput) any { return activities.ContractResult{Compared: 9} })
+	input(w, "FetchCheck", func(activities.Scope) any { return next(&w.vendor) })
+	input(w, "Prove", func(in activities.ProveInput) any {
+		w.asked = append(w.asked, in)
+		return next(&w.proofs)
+	})
+	input(w, "MeasureLag", func(activities.PairInput) any { return pair.Canary{Lag: time.Second, Arrived: true} })
+	input(w, "WaitFirstSync", func(activities.SyncPodInput) any {
+		return activities.SyncPod{Pod: kube.Pod{Name: "etcd-sync-1", UID: "u1"}, Seen: []string{"u1"}}
+	})
+	input(w, "RecreateSyncPod", func(in activities.RecreateInput) any { return activities.SyncPod{Pod: kube.Pod{Name: "etcd-sync-2"}} })
+	input(w, "JudgePair", func(in activities.JudgePairInput) any {
+		card, err := (&activities.Sides{}).JudgePair(context.Background(), in)
+		require.NoError(w.t, err)
+		return card
+	})
+	input(w, "RecordCheck", func(in activities.LedgerInput) any {
+		w.written = append(w.written, in)
+		return activities.Evidence{Summary: "written"}
+	})
+	w.on("DescribeLease", func() any {
+		return activities.LeaseHolder{Runbook: "Install", Cluster: "west", WorkflowID: "install/lab/west"}
+	})
+	return w
+}
+
+// input registers an activity whose answer depends on its input.
+func input[I any](w *pairWorld, name string, answer func(I) any) {
+	w.env.RegisterActivityWithOptions(func(ctx context.Context, in I) (any, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if activity.GetInfo(ctx).Attempt == 1 {
+			w.calls = append(w.calls, name)
+		}
+		if err := w.fail[name]; err != nil {
+			return nil, err
+		}
+		return answer(in), nil
+	}, activity.RegisterOptions{Name: name})
+}
+
+func next[T any](list *[]T) T {
+	out := (*list)[0]
+	if len(*list) > 1 {
+		*list = (*list)[1:]
+	}
+	return out
+}
+
+func checkView(missed, surplus int) activities.CheckView {
+	return activities.CheckView{CheckResult: syncplugin.CheckResult{Understood: true, Missed: missed, Surplus: surplus}}
+}
+
+func proof(missed, surplus, different int) etcd.Proof {
+	at := func(revision int64) etcd.Position { return etcd.Position{ClusterID: "c", Revision: revision} }
+	return etcd.Proof{Mode: etcd.Full, Taken: time.Now().UTC(), Primary: at(70), Standby: at(80), Compared: 4000, Missed: missed, Surplus: surplus, Different: different,
+		Digest: "d16e57", Mark: etcd.Mark{Primary: at(70), Standby: at(80), Digest: "d16e57"}}
+}
+
+var checkRequest = workflows.Request{Site: "lab", OnFailure: workflows.OnFailureAbort}
+
+func (w *pairWorld) check() *workflows.SyncVerdict {
+	require.NoError(w.t, w.runBook(workflows.CheckSyncName, checkRequest))
+	v := w.status().Sync
+	require.NotNil(w.t, v)
+	return v
+}
+
+func (w *pairWorld) count(name string) int {
+	return len(slices.DeleteFunc(w.done(), func(n string) bool { return n != name }))
+}
+
+// said is what the card says of a rule, about the side or the pair.
+func said(t *testing.T, v *workflows.SyncVerdict, rule, node string) checks.Finding {
+	t.Helper()
+	i := slices.IndexFunc(v.Findings, func(f checks.Finding) bool { return f.Rule == rule && f.Node == node })
+	require.GreaterOrEqual(t, i, 0, "%s %s", rule, node)
+	return v.Findings[i]
+}
+
+func (w *pairWorld) step(id string) workflows.StepProgress {
+	for _, s := range w.status().Steps {
+		if s.ID == id {
+			return s
+		}
+	}
+	w.t.Fatalf("no step %s", id)
+	return workflows.StepProgress{}
+}
+
+func TestCheckOfAGoodPair(t *testing.T) {
+	w := newPairWorld(t)
+	v := w.check()
+	p := w.status()
+	assert.Equal(t, workflows.Succeeded, p.Outcome)
+	assert.False(t, v.Blocking, "%+v", v.Tally)
+	assert.Equal(t, pair.Roles{Primary: "west", Standby: "east", By: pair.SyncSign}, v.Roles)
+	assert.Equal(t, "consistent: east is the standby of west", v.Summary)
+	assert.Equal(t, "d16e57", v.Good.Digest)
+	assert.Empty(t, p.Cluster)
+	assert.Equal(t, "not needed: no key is known to be missed", w.step("check.05-repair").Evidence.Summary)
+	assert.False(t, w.called("MeasureLag"), "the site has no canary")
+	require.Len(t, w.written, 1)
+	in := w.written[0]
+	assert.Equal(t, "east", in.Cluster, "the standby remembers")
+	assert.Equal(t, v.Good, in.Good)
+	assert.NotEmpty(t, in.Mark)
+	assert.False(t, in.Full.IsZero())
+	assert.True(t, w.asked[0].Owners)
+	assert.Nil(t, w.asked[0].Since)
+	assert.LessOrEqual(t, len(w.done()), 10, "activities cost: %v", w.done())
+}
+
+func TestCanaryIsMeasuredWhereTheSiteAllowsIt(t *testing.T) {
+	w := newPairWorld(t)
+	w.doc.DR.Sync.Canary = &site.Canary{Namespace: "acpflow-canary"}
+	assert.False(t, w.check().Blocking)
+	assert.Equal(t, "it took 1s", w.step("check.04-canary").Evidence.Summary)
+}
+
+func TestMissedKeysAreRepaired(t *testing.T) {
+	w := newPairWorld(t)
+	w.vendor = []activities.CheckView{checkView(3, 0), checkView(0, 0)}
+	w.proofs = []etcd.Proof{proof(3, 0, 0), proof(0, 0, 0)}
+	v := w.check()
+	assert.False(t, v.Blocking)
+	assert.Equal(t, 1, v.Repairs)
+	assert.Equal(t, 1, w.count("RecreateSyncPod"))
+	assert.NotNil(t, v.Good)
+	assert.Empty(t, v.Note)
+}
+
+func TestRepairsAreBounded(t *testing.T) {
+	w := newPairWorld(t)
+	w.vendor, w.proofs = []activities.CheckView{checkView(3, 0)}, []etcd.Proof{proof(3, 0, 0)}
+	v := w.check()
+	assert.True(t, v.Blocking)
+	assert.Equal(t, site.DefaultRepairs, v.Repairs)
+	assert.Equal(t, site.DefaultRepairs, w.count("RecreateSyncPod"))
+	assert.Contains(t, v.Summary, "3 keys are still missed: nothing more is repaired, a person must look")
+	assert.Equal(t, workflows.ChecksFailed, w.status().Outcome)
+	assert.Nil(t, w.written[0].Good)
+	assert.Equal(t, "checks-failed", w.written[0].Past.Outcome)
+}
+
+// What a repair could make worse is left to people.
+func TestSurplusAndDifferentKeysAreNeverRepaired(t *testing.T) {
+	none := 0
+	for name, c := range map[string]struct {
+		vendor activities.CheckView
+		proof  etcd.Proof
+		note   string
+		most   *int
+	}{
+		"surplus, says the vendor":  {vendor: checkView(0, 2), proof: proof(0, 0, 0)},
+		"surplus, says the proof":   {vendor: checkView(1, 0), proof: proof(1, 1, 0), note: "1 are surplus"},
+		"different":                 {vendor: checkView(0, 0), proof: proof(0, 0, 4)},
+		"missed and surplus":        {vendor: checkView(1, 2), proof: proof(1, 2, 0), note: "nothing is repaired, a person must look"},
+		"missed and different":      {vendor: checkView(1, 0), proof: proof(1, 0, 2), note: "2 different"},
+		"the site allows no repair": {vendor: checkView(1, 0), proof: proof(1, 0, 0), note: "dr.sync.repairs is 0", most: &none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPairWorld(t)
+			w.doc.DR.Sync.Repairs = c.most
+			w.vendor, w.proofs = []activities.CheckView{c.vendor}, []etcd.Proof{c.proof}
+			v := w.check()
+			assert.True(t, v.Blocking)
+			assert.False(t, w.called("RecreateSyncPod"))
+			assert.False(t, w.called("WaitFirstSync"))
+			assert.Contains(t, v.Note, c.note)
+		})
+	}
+}
+
+// A run that changes the site may be changing the very thing.
+func TestNothingIsRepairedWhileAnotherRunHoldsTheSite(t *testing.T) {
+	w := newPairWorld(t)
+	w.vendor, w.proofs = []activities.CheckView{checkView(3, 0)}, []etcd.Proof{proof(3, 0, 0)}
+	w.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, r workflows.Request) (*workflows.Progress, error) {
+		with := func(id string) workflow.Context {
+			return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: id})
+		}
+		lease := workflow.ExecuteChildWorkflow(with(workflows.LeaseID("lab")), workflows.SiteLeaseName, activities.LeaseHolder{Site: "lab"})
+		if err := lease.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			return nil, err
+		}
+		var p workflows.Progress
+		err := workflow.ExecuteChildWorkflow(with("check/lab"), workflows.CheckSyncName, r).Get(ctx, &p)
+		return &p, err
+	}, workflow.RegisterOptions{Name: "Both"})
+	require.NoError(t, w.runBook("Both", checkRequest))
+	var p workflows.Progress
+	require.NoError(t, w.env.GetWorkflowResult(&p))
+	v := p.Sync
+	assert.True(t, v.Blocking)
+	assert.False(t, w.called("RecreateSyncPod"))
+	assert.Zero(t, v.Repairs)
+	assert.Contains(t, v.Note, "not repaired: site lab is being changed by Install of cluster west")
+}
+
+// The primary is gone: the check ends, and says how far both were equal.
+func TestDeadPrimary(t *testing.T) {
+	w := newPairWorld(t)
+	*w.sides["west"] = pair.Side{Cluster: "west", Taken: time.Now(), Fault: &pair.Fault{Class: "Unreachable", Message: "no route to host"}}
+	at := time.Now().Add(-5 * time.Minute).UTC()
+	w.sides["east"].Ledger = pair.Of(pair.Ledger{Good: &pair.Good{At: at, From: "west", To: "east", Primary: pair.Position{Revision: 4711}}, Last: []pair.Past{{At: at}}})
+	v := w.check()
+	assert.Equal(t, workflows.ChecksFailed, w.status().Outcome)
+	assert.Equal(t, "west", v.Roles.Primary, "the standby is known by its synchronizer")
+	assert.Equal(t, checks.Fail, said(t, v, "CARD-01", "west").Outcome)
+	assert.Contains(t, v.Summary, "both sides were last equal at "+at.Format("2006-01-02 15:04:05 UTC"))
+	assert.Contains(t, v.Summary, "primary at revision 4711")
+	assert.False(t, w.called("Prove"))
+	assert.False(t, w.called("RecreateSyncPod"))
+	require.Len(t, w.written, 1, "the standby remembers that, too")
+	assert.Nil(t, w.written[0].Good)
+}
+
+func TestDeadStandby(t *testing.T) {
+	w := newPairWorld(t)
+	*w.sides["east"] = pair.Side{Cluster: "east", Taken: time.Now(), Fault: &pair.Fault{Class: "Unreachable", Message: "no route to host"}}
+	v := w.check()
+	assert.True(t, v.Blocking)
+	assert.False(t, w.called("FetchCheck"))
+	assert.Empty(t, w.written)
+	assert.Equal(t, "not needed: east can't be reached", w.step("check.07-ledger").Evidence.Summary)
+}
+
+// During an upgrade the plugin is absent for a while, and a waiver says why.
+func TestAbsentOnPurpose(t *testing.T) {
+	w := newPairWorld(t)
+	w.sides["east"].Plugin = pair.Of(pair.Plugin{})
+	v := w.check()
+	assert.True(t, v.Blocking)
+	assert.Contains(t, said(t, v, pair.Installed, "").Seen, "vanished")
+
+	w = newPairWorld(t)
+	w.sides["east"].Plugin = pair.Of(pair.Plugin{})
+	w.doc.Waivers = []site.Waiver{{Rule: "DR-31", Reason: "upgrade to 4.2", Author: "ops@example.com", Expires: "2999-12-31"}}
+	v = w.check()
+	assert.False(t, v.Blocking, "%+v", v.Findings)
+	assert.Equal(t, checks.Waived, said(t, v, pair.Installed, "").Outcome)
+	assert.Contains(t, said(t, v, pair.Installed, "").Reason, "accepted by ops@example.com until 2999-12-31: upgrade to 4.2")
+	assert.Contains(t, v.Summary, "nothing was compared")
+	assert.Nil(t, v.Good)
+}
+
+// A text that nobody understands is not "consistent", and no reason to act.
+func TestUnknownCheckText(t *testing.T) {
+	w := newPairWorld(t)
+	w.vendor = []activities.CheckView{{CheckResult: syncplugin.CheckResult{Reason: "it lacks a section", Excerpt: "ALL FINE"}}}
+	v := w.check()
+	assert.Equal(t, checks.Error, said(t, v, pair.VendorSay, "").Outcome)
+	assert.Contains(t, said(t, v, pair.VendorSay, "").Reason, "ALL FINE")
+	assert.Nil(t, v.Good)
+	assert.False(t, w.called("RecreateSyncPod"))
+}
+
+// What can't be read is a finding, not the end of the check.
+func TestReadsThatFail(t *testing.T) {
+	for name, rule := range map[string]string{"FetchCheck": pair.VendorSay, "Prove": pair.Equal, "LookUpPlatform": "DR-42", "ReviewContract": "DR-22"} {
+		w := newPairWorld(t)
+		w.breaks(name, "Unreachable")
+		v := w.check()
+		assert.Equal(t, checks.Error, said(t, v, rule, "").Outcome, name)
+		assert.Contains(t, said(t, v, rule, "").Reason, name+" is broken")
+		assert.True(t, v.Blocking)
+	}
+	w := newPairWorld(t)
+	w.breaks("RecordCheck", "Unreachable")
+	assert.False(t, w.check().Blocking)
+	assert.Contains(t, w.step("check.07-ledger").Evidence.Summary, "not written: RecordCheck is broken")
+	w = newPairWorld(t)
+	w.breaks("ObserveSide", "Unreachable")
+	assert.Equal(t, 2, w.check().Tally.Fail, "both sides")
+}
+
+// The proof begins at the ledger's mark while a full one is less than an hour old.
+func TestIncrementalProof(t *testing.T) {
+	mark, err := json.Marshal(proof(0, 0, 0).Mark)
+	require.NoError(t, err)
+	ledger := func(w *pairWorld, full time.Time) {
+		w.sides["east"].Ledger = pair.Of(pair.Ledger{Mark: mark, Full: full, Last: []pair.Past{{At: time.Now()}}})
+	}
+	young := time.Now().Add(-time.Minute)
+
+	w := newPairWorld(t)
+	ledger(w, young)
+	w.proofs[0].Mode = etcd.Incremental
+	w.check()
+	require.NotNil(t, w.asked[0].Since)
+	assert.Equal(t, int64(70), w.asked[0].Since.Primary.Revision)
+	assert.True(t, w.written[0].Full.IsZero())
+	assert.NotEmpty(t, w.written[0].Mark)
+
+	w = newPairWorld(t)
+	ledger(w, time.Now().Add(-2*time.Hour))
+	w.check()
+	assert.Nil(t, w.asked[0].Since, "the full one is too old")
+
+	w = newPairWorld(t)
+	ledger(w, young)
+	full := checkRequest
+	full.Full = true
+	require.NoError(t, w.runBook(workflows.CheckSyncName, full))
+	assert.Nil(t, w.asked[0].Since, "asked for")
+
+	w = newPairWorld(t)
+	w.proofs[0].Orphans = 1
+	w.check()
+	assert.True(t, w.written[0].Forget, "an incremental proof would not see it")
+	assert.Empty(t, w.written[0].Mark)
+}
+
+// A monitor's check reads what rarely changes once an hour, and at once again
+// when something about it is wrong.
+func TestMonitorReadsSlowFactsOnceAnHour(t *testing.T) {
+	first := newPairWorld(t)
+	first.check()
+	last := first.status()
+	for name, c := range map[string]struct {
+		change func(*workflows.Progress)
+		deep   bool
+	}{
+		"a minute later": {func(*workflows.Progress) {}, false},
+		"an hour later":  {func(p *workflows.Progress) { p.Sync.Deep = p.Sync.Deep.Add(-time.Hour) }, true},
+		"another site":   {func(p *workflows.Progress) { p.SiteSHA256 = "other" }, true},
+		"no verdict":     {func(p *workflows.Progress) { p.Sync = nil }, true},
+		"a slow fact fails": {func(p *workflows.Progress) {
+			i := slices.IndexFunc(p.Sync.Findings, func(f checks.Finding) bool { return f.Rule == "DR-24" })
+			p.Sync.Findings[i].Outcome = checks.Fail
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p workflows.Progress
+			copied, err := json.Marshal(last)
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(copied, &p))
+			c.change(&p)
+			w := newPairWorld(t)
+			w.env.SetLastCompletionResult(&p)
+			if !c.deep {
+				for _, s := range w.sides { // what is not asked for is not there
+					s.Keys, s.Forwards = pair.Known[[]pair.KeyFile]{}, pair.Known[[]pair.Forward]{}
+				}
+			}
+			v := w.check()
+			for _, in := range w.looked {
+				assert.Equal(t, c.deep, in.Deep)
+			}
+			assert.Equal(t, c.deep, w.called("ReviewContract"))
+			assert.False(t, v.Blocking, "%+v", v.Tally)
+			assert.Equal(t, !c.deep, v.Lately)
+			if !c.deep {
+				assert.True(t, last.Sync.Deep.Equal(v.Deep))
+				assert.LessOrEqual(t, len(w.done()), 9, fmt.Sprint(w.done()))
+			}
+		})
+	}
+}
+
+// The whole board is readable, and nothing in it is a secret or endless.
+func TestCheckResultIsSmall(t *testing.T) {
+	w := newPairWorld(t)
+	w.check()
+	text, err := json.Marshal(w.status())
+	require.NoError(t, err)
+	assert.Less(t, len(text), 16<<10)
+	assert.False(t, strings.Contains(string(text), "aescbc/key1"))
+}
