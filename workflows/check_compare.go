@@ -105,11 +105,12 @@ func (c *syncCheck) since(ctx workflow.Context) *etcd.Mark {
 func (c *syncCheck) compare(ctx workflow.Context, since *etcd.Mark) error {
 	roles := c.facts.Roles()
 	in := activities.ProveInput{Site: *c.site, Primary: roles.Primary, Standby: roles.Standby, Since: since, Owners: since == nil}
+	var a *activities.Consistency
 	what := "Compare every key of both etcds"
 	if since != nil {
 		what = "Compare what changed in both etcds"
 	}
-	f := workflow.ExecuteActivity(comparing(ctx, what), "Prove", in)
+	f := workflow.ExecuteActivity(comparing(ctx, what), a.Prove, in)
 	c.facts.Proof = read(ctx, f, func(p etcd.Proof) pair.Proof { c.proof = &p; return activities.ProofFact(p) })
 	return ctx.Err()
 }

@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -11,9 +10,6 @@ import (
 	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/internal/syncplugin"
 )
-
-// syncSettles is how long a recreated Pod may take until it has copied everything.
-const syncSettles = 10 * time.Minute
 
 // repair recreates the synchronizer's Pod the documented way, so that what it
 // missed is copied again. Nothing else is ever repaired: surplus and different
@@ -122,13 +118,13 @@ func (c *syncCheck) repairOnce(ctx workflow.Context) {
 		return
 	}
 	var a *activities.Sync
-	in := activities.SyncPodInput{Scope: c.scope(roles.Standby), Way: way, Settle: syncSettles}
+	in := activities.SyncPodInput{Scope: c.scope(roles.Standby), Way: way, Settle: c.site.Policy.Stall()}
 	var before activities.SyncPod
-	err = workflow.ExecuteActivity(settling(ctx, "Find the synchronizer's Pod"), a.WaitFirstSync, in).Get(ctx, &before)
+	err = workflow.ExecuteActivity(settling(ctx, c.site, "Find the synchronizer's Pod"), a.WaitFirstSync, in).Get(ctx, &before)
 	if err == nil {
 		c.repairs++
 		recreate := activities.RecreateInput{SyncPodInput: in, Pod: before.Pod, Seen: before.Seen}
-		err = workflow.ExecuteActivity(settling(ctx, "Recreate Pod "+before.Pod.Name), a.RecreateSyncPod, recreate).Get(ctx, nil)
+		err = workflow.ExecuteActivity(settling(ctx, c.site, "Recreate Pod "+before.Pod.Name), a.RecreateSyncPod, recreate).Get(ctx, nil)
 	}
 	if err != nil {
 		c.note = strings.TrimSuffix("the repair failed: "+plainText(err), ".")

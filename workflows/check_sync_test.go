@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/acpflow/acpflow/activities"
@@ -25,9 +24,9 @@ import (
 	"github.com/acpflow/acpflow/workflows"
 )
 
-// pairWorld is a world with a healthy pair in it: west is the primary. Tests
+// checkWorld is a world with a healthy pair in it: west is the primary. Tests
 // change what the activities say.
-type pairWorld struct {
+type checkWorld struct {
 	*world
 	doc     site.Site
 	sides   map[string]*pair.Side
@@ -39,14 +38,14 @@ type pairWorld struct {
 	busy    bool // another run holds the site
 }
 
-func newPairWorld(t *testing.T) *pairWorld {
-	w := &pairWorld{world: newWorld(t), doc: thePair(), sides: map[string]*pair.Side{}}
+func newCheckWorld(t *testing.T) *checkWorld {
+	w := &checkWorld{world: newWorld(t), doc: thePair(), sides: map[string]*pair.Side{}}
 	good := pairtest.Good()
 	for i := range good.Sides {
 		w.sides[good.Sides[i].Cluster] = &good.Sides[i]
 	}
-	w.vendor = []activities.CheckView{checkView(0, 0)}
-	w.proofs = []etcd.Proof{proof(0, 0, 0)}
+	w.vendor = []activities.CheckView{vendorSays(0, 0)}
+	w.proofs = []etcd.Proof{proven(0, 0, 0)}
 	w.answer["LoadSite"] = func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: w.doc} }
 	input(w, "ObserveSide", func(in activities.SideInput) any {
 		w.looked = append(w.looked, in)
@@ -75,25 +74,19 @@ func newPairWorld(t *testing.T) *pairWorld {
 		w.written = append(w.written, in)
 		return activities.Evidence{Summary: "written"}
 	})
-	w.on("DescribeLease", func() any {
+	w.answer["DescribeLease"] = func() any {
 		return activities.LeaseHolder{Runbook: "Install", Cluster: "west", WorkflowID: "install/lab/west"}
-	})
+	}
 	return w
 }
 
-// input registers an activity whose answer depends on its input.
-func input[I any](w *pairWorld, name string, answer func(I) any) {
-	w.env.RegisterActivityWithOptions(func(ctx context.Context, in I) (any, error) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if activity.GetInfo(ctx).Attempt == 1 {
-			w.calls = append(w.calls, name)
-		}
-		if err := w.fail[name]; err != nil {
-			return nil, err
-		}
-		return answer(in), nil
-	}, activity.RegisterOptions{Name: name})
+// input gives an activity an answer that depends on its input.
+func input[I any](w *checkWorld, name string, answer func(I) any) {
+	w.given[name] = func(raw json.RawMessage) any {
+		var in I
+		require.NoError(w.t, json.Unmarshal(raw, &in))
+		return answer(in)
+	}
 }
 
 func next[T any](list *[]T) T {
@@ -104,11 +97,11 @@ func next[T any](list *[]T) T {
 	return out
 }
 
-func checkView(missed, surplus int) activities.CheckView {
+func vendorSays(missed, surplus int) activities.CheckView {
 	return activities.CheckView{CheckResult: syncplugin.CheckResult{Understood: true, Missed: missed, Surplus: surplus}}
 }
 
-func proof(missed, surplus, different int) etcd.Proof {
+func proven(missed, surplus, different int) etcd.Proof {
 	at := func(revision int64) etcd.Position { return etcd.Position{ClusterID: "c", Revision: revision} }
 	return etcd.Proof{Mode: etcd.Full, Taken: time.Now().UTC(), Primary: at(70), Standby: at(80), Compared: 4000, Missed: missed, Surplus: surplus, Different: different,
 		Digest: "d16e57", Mark: etcd.Mark{Primary: at(70), Standby: at(80), Digest: "d16e57"}}
@@ -116,14 +109,14 @@ func proof(missed, surplus, different int) etcd.Proof {
 
 var checkRequest = workflows.Request{Site: "lab", OnFailure: workflows.OnFailureAbort}
 
-func (w *pairWorld) check() *workflows.SyncVerdict {
+func (w *checkWorld) check() *workflows.SyncVerdict {
 	require.NoError(w.t, w.runBook(workflows.CheckSyncName, checkRequest))
 	v := w.status().Sync
 	require.NotNil(w.t, v)
 	return v
 }
 
-func (w *pairWorld) count(name string) int {
+func (w *checkWorld) count(name string) int {
 	return len(slices.DeleteFunc(w.done(), func(n string) bool { return n != name }))
 }
 
@@ -135,7 +128,7 @@ func said(t *testing.T, v *workflows.SyncVerdict, rule, node string) checks.Find
 	return v.Findings[i]
 }
 
-func (w *pairWorld) step(id string) workflows.StepProgress {
+func (w *checkWorld) step(id string) workflows.StepProgress {
 	for _, s := range w.status().Steps {
 		if s.ID == id {
 			return s
@@ -146,7 +139,7 @@ func (w *pairWorld) step(id string) workflows.StepProgress {
 }
 
 func TestCheckOfAGoodPair(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	v := w.check()
 	p := w.status()
 	assert.Equal(t, workflows.Succeeded, p.Outcome)
@@ -169,16 +162,16 @@ func TestCheckOfAGoodPair(t *testing.T) {
 }
 
 func TestCanaryIsMeasuredWhereTheSiteAllowsIt(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	w.doc.DR.Sync.Canary = &site.Canary{Namespace: "acpflow-canary"}
 	assert.False(t, w.check().Blocking)
 	assert.Equal(t, "it took 1s", w.step("check.04-canary").Evidence.Summary)
 }
 
 func TestMissedKeysAreRepaired(t *testing.T) {
-	w := newPairWorld(t)
-	w.vendor = []activities.CheckView{checkView(3, 0), checkView(0, 0)}
-	w.proofs = []etcd.Proof{proof(3, 0, 0), proof(0, 0, 0)}
+	w := newCheckWorld(t)
+	w.vendor = []activities.CheckView{vendorSays(3, 0), vendorSays(0, 0)}
+	w.proofs = []etcd.Proof{proven(3, 0, 0), proven(0, 0, 0)}
 	v := w.check()
 	assert.False(t, v.Blocking)
 	assert.Equal(t, 1, v.Repairs)
@@ -188,8 +181,8 @@ func TestMissedKeysAreRepaired(t *testing.T) {
 }
 
 func TestRepairsAreBounded(t *testing.T) {
-	w := newPairWorld(t)
-	w.vendor, w.proofs = []activities.CheckView{checkView(3, 0)}, []etcd.Proof{proof(3, 0, 0)}
+	w := newCheckWorld(t)
+	w.vendor, w.proofs = []activities.CheckView{vendorSays(3, 0)}, []etcd.Proof{proven(3, 0, 0)}
 	v := w.check()
 	assert.True(t, v.Blocking)
 	assert.Equal(t, site.DefaultRepairs, v.Repairs)
@@ -209,15 +202,15 @@ func TestSurplusAndDifferentKeysAreNeverRepaired(t *testing.T) {
 		note   string
 		most   *int
 	}{
-		"surplus, says the vendor":  {vendor: checkView(0, 2), proof: proof(0, 0, 0)},
-		"surplus, says the proof":   {vendor: checkView(1, 0), proof: proof(1, 1, 0), note: "1 are surplus"},
-		"different":                 {vendor: checkView(0, 0), proof: proof(0, 0, 4)},
-		"missed and surplus":        {vendor: checkView(1, 2), proof: proof(1, 2, 0), note: "nothing is repaired, a person must look"},
-		"missed and different":      {vendor: checkView(1, 0), proof: proof(1, 0, 2), note: "2 different"},
-		"the site allows no repair": {vendor: checkView(1, 0), proof: proof(1, 0, 0), note: "dr.sync.repairs is 0", most: &none},
+		"surplus, says the vendor":  {vendor: vendorSays(0, 2), proof: proven(0, 0, 0)},
+		"surplus, says the proof":   {vendor: vendorSays(1, 0), proof: proven(1, 1, 0), note: "1 are surplus"},
+		"different":                 {vendor: vendorSays(0, 0), proof: proven(0, 0, 4)},
+		"missed and surplus":        {vendor: vendorSays(1, 2), proof: proven(1, 2, 0), note: "nothing is repaired, a person must look"},
+		"missed and different":      {vendor: vendorSays(1, 0), proof: proven(1, 0, 2), note: "2 different"},
+		"the site allows no repair": {vendor: vendorSays(1, 0), proof: proven(1, 0, 0), note: "dr.sync.repairs is 0", most: &none},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newPairWorld(t)
+			w := newCheckWorld(t)
 			w.doc.DR.Sync.Repairs = c.most
 			w.vendor, w.proofs = []activities.CheckView{c.vendor}, []etcd.Proof{c.proof}
 			v := w.check()
@@ -231,8 +224,8 @@ func TestSurplusAndDifferentKeysAreNeverRepaired(t *testing.T) {
 
 // A run that changes the site may be changing the very thing.
 func TestNothingIsRepairedWhileAnotherRunHoldsTheSite(t *testing.T) {
-	w := newPairWorld(t)
-	w.vendor, w.proofs = []activities.CheckView{checkView(3, 0)}, []etcd.Proof{proof(3, 0, 0)}
+	w := newCheckWorld(t)
+	w.vendor, w.proofs = []activities.CheckView{vendorSays(3, 0)}, []etcd.Proof{proven(3, 0, 0)}
 	w.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, r workflows.Request) (*workflows.Progress, error) {
 		with := func(id string) workflow.Context {
 			return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: id})
@@ -257,7 +250,7 @@ func TestNothingIsRepairedWhileAnotherRunHoldsTheSite(t *testing.T) {
 
 // The primary is gone: the check ends, and says how far both were equal.
 func TestDeadPrimary(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	*w.sides["west"] = pair.Side{Cluster: "west", Taken: time.Now(), Fault: &pair.Fault{Class: "Unreachable", Message: "no route to host"}}
 	at := time.Now().Add(-5 * time.Minute).UTC()
 	w.sides["east"].Ledger = pair.Of(pair.Ledger{Good: &pair.Good{At: at, From: "west", To: "east", Primary: pair.Position{Revision: 4711}}, Last: []pair.Past{{At: at}}})
@@ -274,7 +267,7 @@ func TestDeadPrimary(t *testing.T) {
 }
 
 func TestDeadStandby(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	*w.sides["east"] = pair.Side{Cluster: "east", Taken: time.Now(), Fault: &pair.Fault{Class: "Unreachable", Message: "no route to host"}}
 	v := w.check()
 	assert.True(t, v.Blocking)
@@ -285,13 +278,13 @@ func TestDeadStandby(t *testing.T) {
 
 // During an upgrade the plugin is absent for a while, and a waiver says why.
 func TestAbsentOnPurpose(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	w.sides["east"].Plugin = pair.Of(pair.Plugin{})
 	v := w.check()
 	assert.True(t, v.Blocking)
 	assert.Contains(t, said(t, v, pair.Installed, "").Seen, "vanished")
 
-	w = newPairWorld(t)
+	w = newCheckWorld(t)
 	w.sides["east"].Plugin = pair.Of(pair.Plugin{})
 	w.doc.Waivers = []site.Waiver{{Rule: "DR-31", Reason: "upgrade to 4.2", Author: "ops@example.com", Expires: "2999-12-31"}}
 	v = w.check()
@@ -304,7 +297,7 @@ func TestAbsentOnPurpose(t *testing.T) {
 
 // A text that nobody understands is not "consistent", and no reason to act.
 func TestUnknownCheckText(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	w.vendor = []activities.CheckView{{CheckResult: syncplugin.CheckResult{Reason: "it lacks a section", Excerpt: "ALL FINE"}}}
 	v := w.check()
 	assert.Equal(t, checks.Error, said(t, v, pair.VendorSay, "").Outcome)
@@ -316,32 +309,32 @@ func TestUnknownCheckText(t *testing.T) {
 // What can't be read is a finding, not the end of the check.
 func TestReadsThatFail(t *testing.T) {
 	for name, rule := range map[string]string{"FetchCheck": pair.VendorSay, "Prove": pair.Equal, "LookUpPlatform": "DR-42", "ReviewContract": "DR-22"} {
-		w := newPairWorld(t)
+		w := newCheckWorld(t)
 		w.breaks(name, "Unreachable")
 		v := w.check()
 		assert.Equal(t, checks.Error, said(t, v, rule, "").Outcome, name)
 		assert.Contains(t, said(t, v, rule, "").Reason, name+" is broken")
 		assert.True(t, v.Blocking)
 	}
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	w.breaks("RecordCheck", "Unreachable")
 	assert.False(t, w.check().Blocking)
 	assert.Contains(t, w.step("check.07-ledger").Evidence.Summary, "not written: RecordCheck is broken")
-	w = newPairWorld(t)
+	w = newCheckWorld(t)
 	w.breaks("ObserveSide", "Unreachable")
 	assert.Equal(t, 2, w.check().Tally.Fail, "both sides")
 }
 
 // The proof begins at the ledger's mark while a full one is less than an hour old.
 func TestIncrementalProof(t *testing.T) {
-	mark, err := json.Marshal(proof(0, 0, 0).Mark)
+	mark, err := json.Marshal(proven(0, 0, 0).Mark)
 	require.NoError(t, err)
-	ledger := func(w *pairWorld, full time.Time) {
+	ledger := func(w *checkWorld, full time.Time) {
 		w.sides["east"].Ledger = pair.Of(pair.Ledger{Mark: mark, Full: full, Last: []pair.Past{{At: time.Now()}}})
 	}
 	young := time.Now().Add(-time.Minute)
 
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	ledger(w, young)
 	w.proofs[0].Mode = etcd.Incremental
 	w.check()
@@ -350,19 +343,19 @@ func TestIncrementalProof(t *testing.T) {
 	assert.True(t, w.written[0].Full.IsZero())
 	assert.NotEmpty(t, w.written[0].Mark)
 
-	w = newPairWorld(t)
+	w = newCheckWorld(t)
 	ledger(w, time.Now().Add(-2*time.Hour))
 	w.check()
 	assert.Nil(t, w.asked[0].Since, "the full one is too old")
 
-	w = newPairWorld(t)
+	w = newCheckWorld(t)
 	ledger(w, young)
 	full := checkRequest
 	full.Full = true
 	require.NoError(t, w.runBook(workflows.CheckSyncName, full))
 	assert.Nil(t, w.asked[0].Since, "asked for")
 
-	w = newPairWorld(t)
+	w = newCheckWorld(t)
 	w.proofs[0].Orphans = 1
 	w.check()
 	assert.True(t, w.written[0].Forget, "an incremental proof would not see it")
@@ -372,7 +365,7 @@ func TestIncrementalProof(t *testing.T) {
 // A monitor's check reads what rarely changes once an hour, and at once again
 // when something about it is wrong.
 func TestMonitorReadsSlowFactsOnceAnHour(t *testing.T) {
-	first := newPairWorld(t)
+	first := newCheckWorld(t)
 	first.check()
 	last := first.status()
 	for name, c := range map[string]struct {
@@ -394,7 +387,7 @@ func TestMonitorReadsSlowFactsOnceAnHour(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(copied, &p))
 			c.change(&p)
-			w := newPairWorld(t)
+			w := newCheckWorld(t)
 			w.env.SetLastCompletionResult(&p)
 			if !c.deep {
 				for _, s := range w.sides { // what is not asked for is not there
@@ -418,7 +411,7 @@ func TestMonitorReadsSlowFactsOnceAnHour(t *testing.T) {
 
 // The whole board is readable, and nothing in it is a secret or endless.
 func TestCheckResultIsSmall(t *testing.T) {
-	w := newPairWorld(t)
+	w := newCheckWorld(t)
 	w.check()
 	text, err := json.Marshal(w.status())
 	require.NoError(t, err)

@@ -106,7 +106,6 @@ func balancing(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 10*time.Minute, 5, 2*time.Second, 15*time.Second))
 }
 
-<<<<<<< HEAD
 // removedWithin is how long an uninstalled plugin may need until nothing of it is left.
 const removedWithin = 5 * time.Minute
 
@@ -126,7 +125,8 @@ func quickCheck(ctx workflow.Context, summary string) workflow.Context {
 // only reads, so it may be repeated.
 func proving(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 30*time.Minute, 5, 2*time.Second, 30*time.Second))
-=======
+}
+
 // watching: one look of a check that comes again. What it does not see in three
 // tries is a fact, and the next check looks again.
 func watching(ctx workflow.Context, summary string) workflow.Context {
@@ -141,10 +141,4 @@ func comparing(ctx workflow.Context, summary string) workflow.Context {
 // travelling: a change is written on one side and waited for on the other.
 func travelling(ctx workflow.Context, summary string, most time.Duration) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, most+time.Minute, 2, time.Second, 5*time.Second))
-}
-
-// settling: a Pod is recreated and copies everything; the activity has a limit of its own.
-func settling(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, options(summary, syncSettles+5*time.Minute, 3, 2*time.Second, 10*time.Second))
->>>>>>> 16c9749 (Check the pair: both sides, the vendor's word, a proof, bounded repairs, a card)
 }

@@ -31,12 +31,13 @@ type world struct {
 	env *testsuite.TestWorkflowEnvironment
 
 	mu         sync.Mutex
-	calls      []string              // activity names in order of their first attempt
-	where      []string              // the same with the cluster that was meant: "PointPlatform east"
-	target     string                // cluster that the activity being answered is meant for
-	fail       map[string]error      // activity → error it gives, until removed
-	answer     map[string]func() any // activity → another answer than the good one
-	during     map[string]func()     // activity → what happens while it runs
+	calls      []string                             // activity names in order of their first attempt
+	where      []string                             // the same with the cluster that was meant: "PointPlatform east"
+	target     string                               // cluster that the activity being answered is meant for
+	fail       map[string]error                     // activity → error it gives, until removed
+	answer     map[string]func() any                // activity → another answer than the good one
+	given      map[string]func(json.RawMessage) any // activity → another answer that depends on its input
+	during     map[string]func()                    // activity → what happens while it runs
 	rejections int
 	left       int // looks at the installer before it is gone
 	sides      *twoSides
@@ -45,7 +46,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, answer: map[string]func() any{}, during: map[string]func(){}}
+	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, answer: map[string]func() any{}, given: map[string]func(json.RawMessage) any{}, during: map[string]func(){}}
 	workflows.Register(w.env)
 	w.answers()
 	w.env.SetTestTimeout(20 * time.Second)
@@ -68,6 +69,7 @@ func (w *world) answers() {
 	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
 	for _, name := range []string{"CheckSpace", "UploadPackage", "RemoveUploadedPackage", "ExtractPackage", "RemoveExtractedPackage", "RunSetup",
 		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
+		"ObserveSide", "JudgePair", "RecordCheck", "MeasureLag", "ReviewContract", "DescribeLease",
 		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "ObserveInstall", "PointPlatform",
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture", "RestoreTemporary"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
@@ -107,6 +109,9 @@ func (w *world) onInput(name string, answer func(input json.RawMessage) any) {
 		}
 		if other := w.answer[name]; other != nil {
 			return other(), nil
+		}
+		if other := w.given[name]; other != nil {
+			return other(input), nil
 		}
 		return answer(input), nil
 	}, activity.RegisterOptions{Name: name})
