@@ -57,6 +57,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		Context:              context.WithoutCancel(ctx),
 		DialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(d.dial), grpc.WithNoProxy(), grpc.WithDisableServiceConfig(),
+			grpc.WithChainUnaryInterceptor(failFast),
 			grpc.WithInitialWindowSize(4 << 20), grpc.WithInitialConnWindowSize(8 << 20), // a distant etcd must not wait for us
 		},
 	}
@@ -70,6 +71,11 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// failFast undoes etcd's own choice to wait for a connection until the time is over.
+func failFast(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
+	return invoke(ctx, method, request, reply, conn, append(o, grpc.WaitForReady(false))...)
 }
 
 // Close ends the connection.

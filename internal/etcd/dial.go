@@ -74,6 +74,7 @@ func (d *dialer) dial(ctx context.Context, address string) (net.Conn, error) {
 		}
 		conn = secured
 	}
+	_ = d.note(nil)
 	return &watched{Conn: conn, dialer: d}, nil
 }
 

@@ -91,7 +91,7 @@ func TestPlan(t *testing.T) {
 			assert.Equal(t, len(keys), total)
 			t.Logf("%d keys, %d bands, %d requests, %.1f walks per key", len(keys), len(bands), requests, float64(walked)/float64(max(1, len(keys))))
 			assert.LessOrEqual(t, requests, 100+20*len(bands))
-			assert.LessOrEqual(t, walked, 8*len(keys)+bandMost)
+			assert.LessOrEqual(t, walked, 7*len(keys)+bandMost)
 			assert.LessOrEqual(t, len(bands), 2+2*len(keys)/bandLeast)
 		})
 	}

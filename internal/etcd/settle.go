@@ -47,10 +47,13 @@ func (s *settling) settle(ctx context.Context, suspects []suspect) error {
 	for _, k := range suspects {
 		s.open = append(s.open, &watchedKey{suspect: k, since: s.began})
 	}
-	for wait := firstLook; len(s.open) > 0; wait = min(2*wait, slowestLook) {
-		if left := s.began.Add(s.patience).Sub(time.Now()); left > 0 {
-			wait = max(min(wait, left), 10*time.Millisecond)
+	pause := firstLook
+	for len(s.open) > 0 {
+		wait := pause
+		if left := time.Until(s.began.Add(s.patience)); left > 0 || s.looked == 0 {
+			wait = max(min(wait, left), 0) // the patience may be over when a long read ends
 		}
+		pause = min(2*pause, slowestLook)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -1,6 +1,6 @@
 // Command bench measures acpflow beside what people use instead: uploads beside
-// scp, checks of many machines beside ssh and Ansible, and what an install costs
-// beyond installer and nodes. It says whether the goals are met. Everything that
+// scp, checks of many machines beside ssh and Ansible, the comparison of two etcds
+// beside etcdctl, and what an install costs beyond installer and nodes. It says whether the goals are met. Everything that
 // is compared runs in the same minutes, in random order, on the same machine:
 // only ratios count.
 package main
@@ -24,6 +24,7 @@ type options struct {
 	goals       []string
 	runs        int
 	ansibleRuns int   // of the playbook with a task per check
+	keys        int   // of each etcd of E1 and E2
 	nodes       int   // real sshd endpoints of P1…P5
 	size        int64 // bytes on loopback
 	wan         int64 // bytes through the delay proxy
@@ -34,6 +35,7 @@ type options struct {
 var (
 	uploadGoals  = []string{"U1", "U2", "U3", "U4", "U5", "U6"}
 	installGoals = []string{"I1"}
+	etcdGoals    = []string{"E1", "E2"}
 	fleetGoals   = []string{"P1", "P2", "P3", "P4", "P5", "P6", "N500"}
 )
 
@@ -64,11 +66,12 @@ func main() {
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	all := slices.Concat(uploadGoals, installGoals, fleetGoals)
+	all := slices.Concat(uploadGoals, etcdGoals, installGoals, fleetGoals)
 	flags.StringVar(&o.report, "o", "", "also write the report to this JSON `file`")
-	goals := flags.String("goals", strings.Join(all, ","), "which goals to measure; all but the U ones need root")
+	goals := flags.String("goals", strings.Join(all, ","), "which goals to measure; all but the U and E ones need root")
 	flags.IntVar(&o.runs, "runs", 5, "runs of each case")
 	flags.IntVar(&o.ansibleRuns, "ansible-runs", 1, "runs of Ansible with one task per check, minutes each")
+	flags.IntVar(&o.keys, "keys", 1_000_000, "keys of each etcd in E1 and E2")
 	flags.IntVar(&o.nodes, "nodes", 30, "machines to check in P1 to P5")
 	size := flags.Int64("size", 1024, "size of the file on loopback, `MiB`")
 	wan := flags.Int64("wan-size", 256, "size of the file through the delay proxy, `MiB`")
@@ -107,6 +110,11 @@ func run(ctx context.Context, o options, args []string) error {
 			return err
 		}
 	}
+	if o.wants(etcdGoals) {
+		if err := proofs(ctx, o, rep); err != nil {
+			return fmt.Errorf("comparing etcds: %w", err)
+		}
+	}
 	if o.wants(fleetGoals) {
 		if err := fleetInNetwork(ctx, args, rep); err != nil {
 			return fmt.Errorf("checks of many machines: %w", err)
@@ -133,6 +141,15 @@ func uploads(ctx context.Context, o options, rep *report) error {
 	}
 	defer w.close()
 	return runAll(ctx, w.contests(), o.goals, rep)
+}
+
+func proofs(ctx context.Context, o options, rep *report) error {
+	e, err := newEtcds(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	return runAll(ctx, e.contests(), o.goals, rep)
 }
 
 // runAll runs the contests that decide any of the goals.

@@ -50,6 +50,7 @@ var needed = []debian{
 var compared = []debian{
 	{"ip", "iproute2"},
 	{"xargs", "findutils"},
+	{"etcdctl", "etcd-client"},
 	{"ansible-playbook", "ansible-core"},
 	{"/usr/lib/python3/dist-packages/ansible_mitogen", "ansible-mitogen"},
 }
