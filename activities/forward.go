@@ -41,6 +41,7 @@ type PortState struct {
 // How long a port may take after a change of the load balancer.
 const (
 	portSettles = 15 * time.Second
+	handSettles = 3 * time.Second // the person has said that it is done
 	portPoll    = 500 * time.Millisecond
 )
 
@@ -66,7 +67,7 @@ func (a *Forwarding) OpenPort(ctx context.Context, in PortInput) (Evidence, erro
 		}
 	}
 	look := a.looker(&in.Site, cluster)
-	state, err := a.untilPort(ctx, look, in.Port, func(s PortState) bool {
+	state, err := a.untilPort(ctx, look, in.Port, settles(driver), func(s PortState) bool {
 		return s.Reachable && (s.PlainTCP == nil && !tlsPort(&in.Site, in.Port) || s.PlainTCP != nil && *s.PlainTCP)
 	})
 	if err != nil {
@@ -107,13 +108,13 @@ func (a *Forwarding) ClosePort(ctx context.Context, in PortInput) (Evidence, err
 		}
 	}
 	look := a.looker(&in.Site, cluster)
-	for end := time.Now().Add(portSettles); ; {
+	for end := time.Now().Add(settles(driver)); ; {
 		shut, why := look.closed(ctx, in.Port)
 		if shut {
 			return Evidence{Summary: fmt.Sprintf("port %d of %s is closed", in.Port, cluster.Endpoint.VIP), Host: in.Cluster,
 				Facts: map[string]string{"changed": yesNo(changed), "driver": string(driverOf(cluster)), "seen": why}}, nil
 		}
-		if ctx.Err() != nil || time.Now().After(end) || driver == nil {
+		if ctx.Err() != nil || time.Now().After(end) {
 			fix := "see what else listens on the VIP's port, then retry"
 			if driver == nil {
 				fix = ManualClose(cluster, in.Port) + ", then retry"
@@ -185,8 +186,8 @@ func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluste
 }
 
 // untilPort looks until the port is as wanted.
-func (a *Forwarding) untilPort(ctx context.Context, look *portLooker, port int, good func(PortState) bool) (PortState, error) {
-	for end := time.Now().Add(portSettles); ; {
+func (a *Forwarding) untilPort(ctx context.Context, look *portLooker, port int, limit time.Duration, good func(PortState) bool) (PortState, error) {
+	for end := time.Now().Add(limit); ; {
 		state := look.state(ctx, port)
 		if good(state) {
 			return state, nil
@@ -200,6 +201,13 @@ func (a *Forwarding) untilPort(ctx context.Context, look *portLooker, port int, 
 			return state, err
 		}
 	}
+}
+
+func settles(driver balancer.Driver) time.Duration {
+	if driver == nil {
+		return handSettles
+	}
+	return portSettles
 }
 
 func portFault(op string, c *site.Cluster, fix string, state PortState, err error) error {

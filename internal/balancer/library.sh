@@ -55,10 +55,10 @@ settled() {
 # reload <port> <open|closed>: twice so in a row is so. The command itself says
 # little: a master keeps its old worker when the new configuration does not load.
 reload() {
-	local row=0 i
+	local row=0 end=$((SECONDS + 10))
 	before=$(processes | tr -d ' ')
 	why=$(systemctl reload haproxy 2>&1) || { why="systemctl reload haproxy: ${why:0:600}"; return 1; }
-	for ((i = 0; i < 50; i++)); do
+	while ((SECONDS < end)); do
 		if settled "$1" "$2"; then
 			((++row >= 2)) && return 0
 		else
