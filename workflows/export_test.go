@@ -8,3 +8,10 @@ var Blocking = blocking
 
 // Unless lets tests make steps that may not be needed.
 var Unless = unless
+
+// PointPlatform, OpenPort and ClosePort let tests run these steps by themselves.
+var (
+	PointPlatform = pointPlatform
+	OpenPort      = openPort
+	ClosePort     = closePort
+)

@@ -176,7 +176,7 @@ func slowly(t *testing.T, server string, wait time.Duration) string {
 	udp, err := net.ListenPacket("udp", tcp.Addr().String())
 	require.NoError(t, err)
 	ended := make(chan struct{})
-	t.Cleanup(func() { close(ended); tcp.Close(); udp.Close() })
+	t.Cleanup(func() { close(ended); _, _ = tcp.Close(), udp.Close() })
 	delay := func() bool {
 		select {
 		case <-ended:

@@ -93,7 +93,7 @@ func (p *provider) records() ([]record, error) {
 			return nil, envelope.Error
 		}
 		for _, rr := range envelope.RR {
-			target := ""
+			var target string
 			switch rr := rr.(type) {
 			case *dns.A:
 				target = rr.A.String()
