@@ -17,6 +17,10 @@ import (
 // name before the primary's key takes the old one. And on every side a key
 // must be readable on all nodes before one node writes with it. The standby's
 // stages are made so; each is whole on every node before the next begins.
+//
+// While both keys of one name are in use, the primary's is in a provider of its
+// own behind the standby's: the kube-apiserver tries every provider. What was
+// synchronised already stays readable so, but for the values that Misread finds.
 type Merge struct {
 	// Merged is the last file of every node of both sides: the primary's keys in
 	// their order, then the standby's.
@@ -78,10 +82,10 @@ func Plan(primary, standby Config) (Merge, error) {
 	out.Merged = primary.with(union(p, renamed))
 	if len(fresh) > 0 {
 		all := union(s, fresh)
-		out.stage(Stage{Name: "every key readable under its new name too", Config: standby.with(all)})
+		out.stage(Stage{Name: "every key readable under its new name too", Config: standby.with(all, p...)})
 		if colliding(s[0]) { // the writing key: it writes under the new name from now on
 			all = union([]key{renamed[0]}, all)
-			out.stage(Stage{Name: "write under the new name", Config: standby.with(all), Writes: true})
+			out.stage(Stage{Name: "write under the new name", Config: standby.with(all, p...), Writes: true})
 		}
 		out.Standby[len(out.Standby)-1].Rewrite = true
 	}
@@ -120,11 +124,15 @@ func sameResources(a, b Config) bool {
 	return slices.Equal(x, y)
 }
 
-// with is the file with other keys.
-func (c Config) with(keys []key) Config {
+// with is the file with other keys, and some that are only for reading.
+func (c Config) with(keys []key, behind ...key) Config {
 	g := c.groups[0]
-	g.providers = slices.Clone(g.providers)
-	g.providers[0].keys = keys
+	rest := g.providers[1:]
+	g.providers = []provider{{kind: AESCBC, keys: keys}}
+	if len(behind) > 0 {
+		g.providers = append(g.providers, provider{kind: AESCBC, keys: behind})
+	}
+	g.providers = append(g.providers, rest...)
 	return Config{groups: []group{g}}
 }
 

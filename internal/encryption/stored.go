@@ -25,12 +25,7 @@ func (c Config) Look(value []byte) Stored {
 	if !bytes.HasPrefix(value, []byte(valuePrefix)) {
 		return Stored{}
 	}
-	parts := strings.SplitN(string(value[len(valuePrefix):min(len(value), 512)]), ":", 4)
-	if len(parts) < 4 {
-		return Stored{Provider: "unknown"}
-	}
-	out := Stored{Provider: parts[0], Key: parts[2]}
-	sealed := value[len(valuePrefix)+len(parts[0])+len(parts[1])+len(parts[2])+3:]
+	out, sealed := split(value)
 	for _, g := range c.groups {
 		for _, p := range g.providers {
 			for _, k := range p.keys {
@@ -44,21 +39,63 @@ func (c Config) Look(value []byte) Stored {
 	return out
 }
 
-// opens tries a key. Its mode has no checksum, so that the padding looks right
-// by chance once in 256 times: the plain text must also begin like an object.
+// Misread reports whether a kube-apiserver with this file would take a value for
+// one of another key: it tries the keys of the name in order, the mode has no
+// checksum, and with a wrong key the padding looks right once in 256 times. Such
+// a value can't be read before the wrong key is gone.
+func (c Config) Misread(value []byte) bool {
+	at, sealed := split(value)
+	for _, g := range c.groups {
+		for _, p := range g.providers {
+			for _, k := range p.keys {
+				if p.kind != AESCBC || at.Provider != AESCBC || k.name != at.Key {
+					continue
+				}
+				if plain, ok := unseal(k.material.Reveal(), sealed); ok {
+					return !looksRight(plain)
+				}
+			}
+		}
+	}
+	return false
+}
+
+// split takes the names off a value. It begins with the prefix, or gives nothing.
+func split(value []byte) (Stored, []byte) {
+	if !bytes.HasPrefix(value, []byte(valuePrefix)) {
+		return Stored{}, nil
+	}
+	parts := strings.SplitN(string(value[len(valuePrefix):min(len(value), 512)]), ":", 4)
+	if len(parts) < 4 {
+		return Stored{Provider: "unknown"}, nil
+	}
+	return Stored{Provider: parts[0], Key: parts[2]}, value[len(valuePrefix)+len(parts[0])+len(parts[1])+len(parts[2])+3:]
+}
+
+// opens tries a key. The padding may look right by chance: the plain text must
+// also begin like an object.
 func opens(material, sealed []byte) bool {
+	plain, ok := unseal(material, sealed)
+	return ok && looksRight(plain)
+}
+
+func looksRight(plain []byte) bool {
+	return bytes.HasPrefix(plain, []byte("k8s\x00")) || json.Valid(plain)
+}
+
+// unseal is what the kube-apiserver does with a key; ok means that the padding is right.
+func unseal(material, sealed []byte) (plain []byte, ok bool) {
 	block, err := aes.NewCipher(material)
 	if err != nil || len(sealed) < 2*aes.BlockSize || len(sealed)%aes.BlockSize != 0 {
-		return false
+		return nil, false
 	}
-	plain := make([]byte, len(sealed)-aes.BlockSize)
+	plain = make([]byte, len(sealed)-aes.BlockSize)
 	cipher.NewCBCDecrypter(block, sealed[:aes.BlockSize]).CryptBlocks(plain, sealed[aes.BlockSize:])
 	pad := int(plain[len(plain)-1])
 	if pad == 0 || pad > aes.BlockSize || !bytes.Equal(plain[len(plain)-pad:], bytes.Repeat([]byte{byte(pad)}, pad)) {
-		return false
+		return nil, false
 	}
-	plain = plain[:len(plain)-pad]
-	return bytes.HasPrefix(plain, []byte("k8s\x00")) || json.Valid(plain)
+	return plain[:len(plain)-pad], true
 }
 
 // String is "aescbc key1=1f2e3d4c5b6a".
