@@ -12,3 +12,9 @@ func newInstallPairCmd() *cobra.Command {
 		`  acpflow install-pair --site moscow --cluster west --change CHG-1042
   acpflow install-pair --site moscow --cluster west      # again: what is installed and healthy is left alone`)
 }
+
+func newMergeKeysCmd() *cobra.Command {
+	return newStartCmd(workflows.MergeKeysBook, "merge-keys",
+		"Give both sides of a pair both encryption keys, one node at a time (FAQ-01…05); --cluster is the primary",
+		`  acpflow merge-keys --site moscow --cluster west --change CHG-1042`)
+}

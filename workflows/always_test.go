@@ -68,7 +68,7 @@ func TestAlwaysIsUndoneAfterThePointOfNoReturn(t *testing.T) {
 	assert.Equal(t, workflows.Aborted, p.Outcome)
 	assert.Equal(t, workflows.Undone, p.Steps[0].State)
 	assert.Equal(t, workflows.Done, p.Steps[1].State)
-	assert.True(t, p.Steps[0].StepInfo.Always, "the plan says so")
+	assert.True(t, p.Steps[0].Always, "the plan says so")
 }
 
 // What was begun after a point of no return is not lost to it.

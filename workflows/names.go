@@ -15,6 +15,7 @@ const (
 	InstallName         = "Install"
 	AddArchitectureName = "AddArchitecture"
 	InstallPairName     = "InstallPair"
+	MergeKeysName       = "MergeEncryptionKeys"
 	FixName             = "Fix"
 	UndoFixName         = "UndoFix"
 	EnableSyncName      = "EnableSync"

@@ -222,6 +222,16 @@ func TestPlanRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
+func TestPlanRenamesForSecretsOnly(t *testing.T) {
+	more := func(fill string) encryption.Config {
+		return parse(t, strings.Replace(file("key1", fill), "    - secrets\n", "    - secrets\n    - configmaps\n", 1))
+	}
+	_, err := encryption.Plan(more("P"), more("S"))
+	assert.True(t, fault.Is(err, fault.Gate), "%v", err)
+	_, err = encryption.Plan(more("P"), more("P"))
+	assert.NoError(t, err)
+}
+
 // seal stores a text as the kube-apiserver does.
 func seal(t *testing.T, name string, fill byte, text string) []byte {
 	t.Helper()
@@ -249,19 +259,22 @@ func TestLookTellsTheKeyAndNotOnlyItsName(t *testing.T) {
 }
 
 // Two keys of one name: a value of the second is lost once in 256 times.
-func TestMisreadFindsWhatTheFirstKeyTakes(t *testing.T) {
+func TestReadsAsTheServerDoes(t *testing.T) {
 	c := parse(t, file("key1", "S", "key1", "P"))
 	wrong := 0
 	for i := range 4096 {
 		text := fmt.Sprintf("k8s\x00 object number %d", i)
-		require.False(t, c.Misread(seal(t, "key1", 'S', text)), "the first key's own value")
-		if c.Misread(seal(t, "key1", 'P', text)) {
+		require.True(t, c.Reads(seal(t, "key1", 'S', text)), "the first key's own value")
+		if !c.Reads(seal(t, "key1", 'P', text)) {
 			wrong++
 		}
-		require.False(t, c.Misread(seal(t, "key2", 'P', text)), "another name")
+		require.False(t, c.Reads(seal(t, "key2", 'P', text)), "another name")
+		require.False(t, c.Reads(seal(t, "key1", 'Q', text)), "another key")
 	}
 	assert.InDelta(t, 16, wrong, 15)
 	assert.NotZero(t, wrong)
+	assert.True(t, c.Reads([]byte("k8s\x00 plain")))
+	assert.False(t, c.Reads([]byte("k8s:enc:aesgcm:v1:key1:xx")))
 }
 
 // A wrong key gives right padding once in 256 times; none of these may pass.

@@ -20,7 +20,7 @@ import (
 //
 // While both keys of one name are in use, the primary's is in a provider of its
 // own behind the standby's: the kube-apiserver tries every provider. What was
-// synchronised already stays readable so, but for the values that Misread finds.
+// synchronised already stays readable so, but for the values that Config.Reads finds.
 type Merge struct {
 	// Merged is the last file of every node of both sides: the primary's keys in
 	// their order, then the standby's.
@@ -34,11 +34,22 @@ type Merge struct {
 
 // Stage is a file that all control planes of a side get, one after the other.
 type Stage struct {
-	Name    string
+	Kind    Kind
 	Config  Config
 	Rewrite bool // when all have it, write every Secret anew that is stored under a renamed key's old name
 	Writes  bool // from here a key writes that the file before could not read: going back is unsafe
 }
+
+// Kind names what a stage is for.
+type Kind string
+
+// The stages in their order. The first two are there only when a name is to change.
+const (
+	NewNames        Kind = "every key is readable under its new name too"
+	WriteNewName    Kind = "the new name is the one that is written"
+	PrimaryReadable Kind = "the primary's keys are readable"
+	PrimaryWrites   Kind = "the primary's key is the one that writes"
+)
 
 // Rename is a key that gets another name.
 type Rename struct {
@@ -67,10 +78,9 @@ func Plan(primary, standby Config) (Merge, error) {
 		return slices.ContainsFunc(p, func(o key) bool { return o.name == k.name && !o.same(k) })
 	}
 	var out Merge
-	var renamed, kept, fresh []key // the standby's keys under their last names; those that stay readable all along; the new names
+	var renamed, fresh []key // the standby's keys under their last names; the new ones of these
 	for _, k := range s {
 		if !colliding(k) {
-			kept = append(kept, k)
 			renamed = append(renamed, k)
 			continue
 		}
@@ -81,16 +91,19 @@ func Plan(primary, standby Config) (Merge, error) {
 	}
 	out.Merged = primary.with(union(p, renamed))
 	if len(fresh) > 0 {
+		if r := standby.groups[0].resources; !slices.Equal(r, []string{"secrets"}) {
+			return refuse(fmt.Errorf("a key must be renamed, and acpflow writes only Secrets anew, not %s", strings.Join(r, ", ")))
+		}
 		all := union(s, fresh)
-		out.stage(Stage{Name: "every key readable under its new name too", Config: standby.with(all, p...)})
+		out.stage(Stage{Kind: NewNames, Config: standby.with(all, p...)})
 		if colliding(s[0]) { // the writing key: it writes under the new name from now on
 			all = union([]key{renamed[0]}, all)
-			out.stage(Stage{Name: "write under the new name", Config: standby.with(all, p...), Writes: true})
+			out.stage(Stage{Kind: WriteNewName, Config: standby.with(all, p...), Writes: true})
 		}
 		out.Standby[len(out.Standby)-1].Rewrite = true
 	}
-	out.stage(Stage{Name: "the primary's keys readable", Config: standby.with(union(renamed, p))})
-	out.stage(Stage{Name: "the primary's key writes", Config: out.Merged, Writes: true})
+	out.stage(Stage{Kind: PrimaryReadable, Config: standby.with(union(renamed, p))})
+	out.stage(Stage{Kind: PrimaryWrites, Config: out.Merged, Writes: true})
 	return out, nil
 }
 
@@ -176,7 +189,7 @@ func (m Merge) String() string {
 		fmt.Fprintf(&b, "\nthe standby's key %q (%.12s) becomes %q: its own Secrets are written anew", r.From, r.SHA256, r.To)
 	}
 	for i, s := range m.Standby {
-		fmt.Fprintf(&b, "\nstandby, stage %d, %s: %s", i+1, s.Name, s.Config)
+		fmt.Fprintf(&b, "\nstandby, stage %d, %s: %s", i+1, s.Kind, s.Config)
 	}
 	return b.String()
 }

@@ -39,20 +39,23 @@ func (c Config) Look(value []byte) Stored {
 	return out
 }
 
-// Misread reports whether a kube-apiserver with this file would take a value for
-// one of another key: it tries the keys of the name in order, the mode has no
-// checksum, and with a wrong key the padding looks right once in 256 times. Such
-// a value can't be read before the wrong key is gone.
-func (c Config) Misread(value []byte) bool {
+// Reads reports whether a kube-apiserver with this file reads a value: it tries
+// the keys of the value's name in order. The mode has no checksum, so with a wrong
+// key the padding looks right once in 256 times; such a value is lost until that
+// key is gone. A value that is not encrypted counts as read.
+func (c Config) Reads(value []byte) bool {
 	at, sealed := split(value)
+	if at.Provider != AESCBC {
+		return at.Provider == ""
+	}
 	for _, g := range c.groups {
 		for _, p := range g.providers {
 			for _, k := range p.keys {
-				if p.kind != AESCBC || at.Provider != AESCBC || k.name != at.Key {
+				if p.kind != AESCBC || k.name != at.Key {
 					continue
 				}
 				if plain, ok := unseal(k.material.Reveal(), sealed); ok {
-					return !looksRight(plain)
+					return looksRight(plain)
 				}
 			}
 		}
