@@ -3,8 +3,6 @@
 package pair
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/acpflow/acpflow/test/lab/labtest"
-	"github.com/acpflow/acpflow/test/lab/synchronizer/faults"
 )
 
 const platformNamespace = "cpaas-system"
@@ -40,6 +37,10 @@ func TestPair(t *testing.T) {
 	r.awaitLog("Start Sync update")
 	r.awaitCheck(clean)
 	t.Run("what is written in the west is read in the east", func(t *testing.T) { r.with(t).mirrors() })
+	r.faults()
+	t.Run("removal", func(t *testing.T) { r.with(t).removePlugin() })
+	t.Run("with a lease, as from 4.3.0", func(t *testing.T) { r.with(t).leaseWay() })
+	t.Run("with a token, as from 4.3.1", func(t *testing.T) { r.with(t).tokenWay() })
 }
 
 func (r *rig) with(t *testing.T) *rig { return &rig{t, r.Pair} }
@@ -122,7 +123,8 @@ func (r *rig) check() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := r.East.First.Script(r.Context(), `printf 'GET /check HTTP/1.0\r\nHost: monitor\r\n\r\n' | socat -t 30 - TCP:`+service.Spec.ClusterIP+`:80`)
+	answer, err := r.East.First.Exec(r.Context(), "bash", "-c", "exec 3<>/dev/tcp/"+service.Spec.ClusterIP+
+		`/80 && printf 'GET /check HTTP/1.0\r\nHost: monitor\r\n\r\n' >&3 && cat <&3`)
 	if err != nil {
 		return "", err
 	}
@@ -138,17 +140,6 @@ func (r *rig) awaitCheck(want string) {
 			err = fmt.Errorf("it says %q, want %q", got, want)
 		}
 		return err
-	})
-}
-
-// order tells the synchronizer how to fail until the test ends.
-func (r *rig) order(f faults.Faults) {
-	data, err := json.Marshal(f)
-	require.NoError(r, err)
-	require.NoError(r, r.East.First.WriteFile(r.Context(), faults.Path, data, "0600"))
-	r.Cleanup(func() {
-		_, err := r.East.First.Exec(context.Background(), "rm", "-f", faults.Path)
-		require.NoError(r, err)
 	})
 }
 

@@ -87,8 +87,10 @@ func (c certificate) issue(ctx context.Context, api *kubeapi.Client) error {
 	if err != nil {
 		return err
 	}
-	err = api.Apply(ctx, with(namespaced("v1", "Secret", c.Spec.SecretName), object{"type": "kubernetes.io/tls", "data": object{
-		"ca.crt": encode(string(ca.Cert)), "tls.crt": encode(string(pair.Cert)), "tls.key": encode(string(pair.Key))}}))
+	made := with(namespaced("v1", "Secret", c.Spec.SecretName), object{"type": "kubernetes.io/tls", "data": object{
+		"ca.crt": encode(string(ca.Cert)), "tls.crt": encode(string(pair.Cert)), "tls.key": encode(string(pair.Key))}})
+	made["metadata"].(object)["ownerReferences"] = c.Metadata.OwnerReferences // it goes with what the Certificate goes with
+	err = api.Apply(ctx, made)
 	return errors.Join(err, api.Do(ctx, http.MethodPatch, certificatesPath+"/"+c.Metadata.Name+"/status", kubeapi.MergePatch,
 		object{"status": object{"conditions": []object{{"type": "Ready", "status": "True", "reason": "Ready", "message": "Certificate is up to date and has not expired"}}}}, nil))
 }

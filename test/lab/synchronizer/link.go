@@ -101,13 +101,13 @@ func healthy(ctx context.Context, endpoint string, conf *tls.Config) error {
 	return nil
 }
 
-// clusterID of an etcd and the revision it is at.
-func position(ctx context.Context, c *clientv3.Client) (id uint64, revision int64, err error) {
+// clusterID asks an etcd who it is.
+func clusterID(ctx context.Context, c *clientv3.Client) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	resp, err := c.Get(ctx, root, clientv3.WithCountOnly())
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return resp.Header.ClusterId, resp.Header.Revision, nil
+	return resp.Header.ClusterId, nil
 }

@@ -2,7 +2,6 @@ package synchronizer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -113,77 +112,6 @@ func (p *pair) surplus(ctx context.Context, orders faults.Faults, have map[strin
 		}
 	}
 	return write(ctx, p.standby, extra)
-}
-
-// follow applies every change of the primary until the watch breaks.
-func (p *pair) follow(ctx context.Context, syncer mirror.Syncer) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type batch struct {
-		arrived time.Time
-		clientv3.WatchResponse
-	}
-	queue := make(chan batch, 4096)
-	go func() {
-		defer close(queue)
-		for resp := range syncer.SyncUpdates(ctx) {
-			select {
-			case queue <- batch{time.Now(), resp}:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	for b := range queue {
-		if err := b.Err(); err != nil {
-			return fmt.Errorf("watch the primary: %w", err)
-		}
-		if err := p.await(ctx, b.arrived); err != nil {
-			return err
-		}
-		orders, err := p.orders()
-		if err != nil {
-			return err
-		}
-		if err := p.owners(ctx, orders, changesOf(b.Events, orders)); err != nil {
-			return err
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return errors.New("watch the primary: it ended")
-}
-
-// await holds a change back for as long as that is ordered.
-func (p *pair) await(ctx context.Context, arrived time.Time) error {
-	for {
-		orders, err := p.orders()
-		if err != nil {
-			return err
-		}
-		lag := time.Duration(orders.LagSeconds) * time.Second
-		if !orders.Stopped && time.Since(arrived) >= lag {
-			return nil
-		}
-		if err := sleep(ctx, 200*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func changesOf(events []*clientv3.Event, orders faults.Faults) []change {
-	var out []change
-	for _, e := range events {
-		key := string(e.Kv.Key)
-		if !Mirrored(key) || e.IsModify() && startsWithAny(key, orders.Stale) {
-			continue
-		}
-		c := change{key: key, value: string(e.Kv.Value), removed: e.Type == clientv3.EventTypeDelete}
-		c.owned = owned(c.value)
-		out = append(out, c)
-	}
-	return out
 }
 
 func startsWithAny(key string, prefixes []string) bool {

@@ -2,9 +2,12 @@ package synchronizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/acpflow/acpflow/test/lab/synchronizer/faults"
 )
@@ -37,7 +40,7 @@ func newWorker(o *Options, p pod) (*worker, error) {
 		return nil, err
 	}
 	return &worker{options: o, pod: p, way: way, settings: s, log: newPodLog(o.LogDir, p),
-		broken: fmt.Errorf("the first full sync is not done")}, nil
+		broken: errors.New("the first full sync is not done")}, nil
 }
 
 // run mirrors until ctx ends, that is, until the Pod goes.
@@ -70,7 +73,7 @@ func (w *worker) keepMirroring(ctx context.Context) {
 	}
 }
 
-// session connects, copies everything and follows until something breaks.
+// session connects and mirrors until something breaks or a side is lost.
 func (w *worker) session(ctx context.Context) error {
 	p, err := w.connect(ctx)
 	if err != nil {
@@ -80,18 +83,26 @@ func (w *worker) session(ctx context.Context) error {
 		_ = p.primary.Close()
 		_ = p.standby.Close()
 	}()
+	life, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	go p.watchdog(life, lose)
+	if err := w.mirror(life, p); context.Cause(life) == nil || ctx.Err() != nil {
+		return err
+	}
+	return context.Cause(life)
+}
+
+// mirror copies everything and follows until something breaks.
+func (w *worker) mirror(ctx context.Context, p *pair) error {
 	w.log.say("Full sync begins")
 	syncer, err := p.full(ctx)
 	if err != nil {
 		return err
 	}
 	w.set(p, nil)
-	defer w.set(nil, fmt.Errorf("not connected"))
 	w.tellReady(ctx, true)
 	w.log.say("Start Sync update")
-	background, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go w.compareAll(background)
+	go w.compareAll(ctx)
 	return p.follow(ctx, syncer)
 }
 
@@ -126,11 +137,11 @@ func (w *worker) connect(ctx context.Context) (*pair, error) {
 
 // apart refuses to copy an etcd onto itself.
 func (p *pair) apart(ctx context.Context) error {
-	from, _, err := position(ctx, p.primary)
+	from, err := clusterID(ctx, p.primary)
 	if err != nil {
 		return fmt.Errorf("primary: %w", err)
 	}
-	to, _, err := position(ctx, p.standby)
+	to, err := clusterID(ctx, p.standby)
 	if err != nil {
 		return fmt.Errorf("standby: %w", err)
 	}
@@ -138,6 +149,22 @@ func (p *pair) apart(ctx context.Context) error {
 		return fmt.Errorf("the primary's etcd is this cluster's own (%x)", to)
 	}
 	return nil
+}
+
+// watchdog ends a session whose sides don't answer any more: the etcd client
+// would wait for them for ever and say nothing.
+func (p *pair) watchdog(ctx context.Context, lose context.CancelCauseFunc) {
+	for sleep(ctx, retry) == nil {
+		for _, side := range []struct {
+			name   string
+			client *clientv3.Client
+		}{{"primary", p.primary}, {"standby", p.standby}} {
+			if _, err := clusterID(ctx, side.client); err != nil {
+				lose(fmt.Errorf("the %s does not answer any more: %w", side.name, err))
+				return
+			}
+		}
+	}
 }
 
 func (w *worker) set(p *pair, broken error) {
