@@ -110,8 +110,11 @@ func activeProgress(desc *workflowservice.DescribeWorkflowExecutionResponse) []a
 	return out
 }
 
-// errNotFit is the result of a run that did its work.
-var errNotFit = errors.New("the nodes are not fit for an install")
+// Results of runs that did their work and found faults.
+var (
+	errNotFit   = errors.New("the nodes are not fit for an install")
+	errNotEqual = errors.New("the pair is not consistent")
+)
 
 // ended reads the result of a closed run and turns it into an exit code.
 func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Progress, asJSON bool) error {
@@ -126,6 +129,10 @@ func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Pro
 		if err := printJSON(cmd.OutOrStdout(), status); err != nil {
 			return err
 		}
+	}
+	if err == nil && result.Outcome == workflows.ChecksFailed && result.Sync != nil {
+		t := result.Sync.Tally
+		return failf(exitFailed, "%w: %d checks failed, %d could not be told", errNotEqual, t.Fail, t.Error)
 	}
 	if err == nil && result.Outcome == workflows.ChecksFailed {
 		t := result.Checks.Nodes.Add(result.Checks.Together)

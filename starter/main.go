@@ -42,6 +42,7 @@ func newRootCmd() *cobra.Command {
 	}
 	root.AddCommand(
 		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(), newInstallPairCmd(), newEnableSyncCmd(), newMergeKeysCmd(),
+		newCheckCmd(), newMonitorCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
 		newDecideCmd(), newAbortCmd(),
 		newSiteCmd(), newChecksCmd(), newFactsCmd(), newCapacityCmd(), newInstallerConfigCmd(),

@@ -25,13 +25,14 @@ func (c *syncCheck) vendor() Step {
 			if ctx.Err() != nil {
 				return activities.Evidence{}, ctx.Err()
 			}
+			summary := fmt.Sprintf("%d missed keys, %d surplus keys", v.Missed, v.Surplus)
 			switch {
 			case err != nil:
-				return activities.Evidence{Summary: "not known: " + err.Error()}, nil
+				summary = "not known: " + err.Error()
 			case v.Unclear != "":
-				return activities.Evidence{Summary: v.Unclear}, nil
+				summary = v.Unclear
 			}
-			return activities.Evidence{Summary: fmt.Sprintf("%d missed keys, %d surplus keys", v.Missed, v.Surplus)}, nil
+			return activities.Evidence{Summary: summary}, nil
 		},
 	})
 }
@@ -70,9 +71,12 @@ func (c *syncCheck) prove() Step {
 			if err := c.compare(ctx, c.since(ctx)); err != nil {
 				return activities.Evidence{}, err
 			}
+			if why := c.facts.Proof.Why; why != "" {
+				return activities.Evidence{Summary: "not known: " + why}, nil
+			}
 			p, err := c.facts.Proof.Get()
 			if err != nil {
-				return activities.Evidence{Summary: "not known: " + err.Error()}, nil
+				return activities.Evidence{}, err
 			}
 			return activities.Evidence{
 				Summary: fmt.Sprintf("%s: %d keys, %d missed, %d surplus, %d different, %d without their owner", p.Mode, p.Compared, p.Missed, p.Surplus, p.Different, p.Dangling),
@@ -128,15 +132,14 @@ func (c *syncCheck) canary() Step {
 			f := workflow.ExecuteActivity(travelling(ctx, "Measure the lag", 2*c.site.DR.Sync.Lag()), a.MeasureLag, c.input())
 			c.facts.Canary = read(ctx, f, func(v pair.Canary) pair.Canary { return v })
 			v, err := c.facts.Canary.Get()
+			summary := "it took " + v.Lag.Round(time.Millisecond).String()
 			switch {
-			case ctx.Err() != nil:
-				return activities.Evidence{}, ctx.Err()
 			case err != nil:
-				return activities.Evidence{Summary: "not known: " + err.Error()}, nil
+				summary = "not known: " + err.Error()
 			case !v.Arrived:
-				return activities.Evidence{Summary: fmt.Sprintf("nothing arrived within %s", v.Lag.Round(time.Millisecond))}, nil
+				summary = fmt.Sprintf("nothing arrived within %s", v.Lag.Round(time.Millisecond))
 			}
-			return activities.Evidence{Summary: "it took " + v.Lag.Round(time.Millisecond).String()}, nil
+			return activities.Evidence{Summary: summary}, ctx.Err()
 		},
 	}
 }

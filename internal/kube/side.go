@@ -138,7 +138,7 @@ func (c *Client) Inventory(ctx context.Context, namespaces []string) ([]Holding,
 	var out []Holding
 	for _, gvr := range inventoried {
 		for _, ns := range namespaces {
-			names, err := c.names(ctx, gvr, ns, "")
+			names, err := c.names(ctx, gvr, ns)
 			if apierrors.IsNotFound(err) {
 				break // the cluster does not have the kind
 			}
@@ -158,16 +158,16 @@ func (c *Client) Inventory(ctx context.Context, namespaces []string) ([]Holding,
 // namespaces where it could not. Only their metadata travels.
 func (c *Client) ReadableSecrets(ctx context.Context) (read int, failed []string, err error) {
 	secrets := schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-	names, err := c.names(ctx, secrets, "", "")
+	names, err := c.names(ctx, secrets, "")
 	if err == nil {
 		return len(names), nil, nil
 	}
-	spaces, listErr := c.names(ctx, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "", "")
+	spaces, listErr := c.names(ctx, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "")
 	if listErr != nil {
 		return 0, nil, c.fault("read secrets", err)
 	}
 	for _, ns := range spaces {
-		names, err := c.names(ctx, secrets, ns, "")
+		names, err := c.names(ctx, secrets, ns)
 		if err != nil {
 			failed = append(failed, ns+": "+shorten(redacted{err}.Error()))
 			continue
@@ -193,9 +193,9 @@ func (c *Client) Labelled(ctx context.Context, namespace, selector, label string
 }
 
 // names lists the names of a kind, sorted; in all namespaces when it is "".
-func (c *Client) names(ctx context.Context, gvr schema.GroupVersionResource, namespace, selector string) ([]string, error) {
+func (c *Client) names(ctx context.Context, gvr schema.GroupVersionResource, namespace string) ([]string, error) {
 	var out []string
-	err := c.eachMeta(ctx, gvr, namespace, selector, func(o metav1.PartialObjectMetadata) { out = append(out, o.Name) })
+	err := c.eachMeta(ctx, gvr, namespace, "", func(o metav1.PartialObjectMetadata) { out = append(out, o.Name) })
 	slices.Sort(out)
 	return out, err
 }

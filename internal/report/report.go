@@ -32,6 +32,9 @@ type Options struct {
 	Width int  // columns of the terminal; 0 = don't wrap
 	Color bool // with ANSI colours
 	All   bool // also what passed or was skipped
+
+	Head  string // first line instead of the verdict of a preflight
+	Whole string // what findings about no node are about, instead of the whole cluster
 }
 
 // Write writes the report to w. What nodes said in it can neither steer a

@@ -41,8 +41,16 @@ type table struct {
 
 func writeTable(w io.Writer, r checks.Report, o Options) error {
 	t := &table{o: o}
-	t.say(t.paint(bold, fmt.Sprintf("Preflight of cluster %s, site %s: %s", r.Cluster, r.Site, headline(r))))
-	t.say(fmt.Sprintf("profile %s, judged %s", r.Profile, r.Judged.UTC().Format("2006-01-02 15:04:05 UTC")))
+	head := o.Head
+	if head == "" {
+		head = fmt.Sprintf("Preflight of cluster %s, site %s: %s", r.Cluster, r.Site, headline(r))
+	}
+	t.say(t.paint(bold, head))
+	judged := "judged " + r.Judged.UTC().Format("2006-01-02 15:04:05 UTC")
+	if o.Head == "" {
+		judged = "profile " + r.Profile + ", " + judged
+	}
+	t.say(judged)
 	for _, g := range grouped(r.Findings) {
 		t.group(g)
 	}
@@ -57,7 +65,11 @@ func writeTable(w io.Writer, r checks.Report, o Options) error {
 // group is one node: its counts, then what a person must see of it.
 func (t *table) group(g group) {
 	t.b.WriteString("\n")
-	t.say(t.paint(bold, g.Name()) + "  " + strings.Join(counts(g.Tally), ", "))
+	name := g.Name()
+	if g.Node == "" && t.o.Whole != "" {
+		name = t.o.Whole
+	}
+	t.say(t.paint(bold, name) + "  " + strings.Join(counts(g.Tally), ", "))
 	for _, e := range t.entries(g.Findings) {
 		t.entry(e)
 	}
