@@ -21,9 +21,14 @@ func TestSiteIsValidAndItsNodesPassTheChecks(t *testing.T) {
 	require.Equal(t, "t-site", s.Name)
 	require.Len(t, s.Clusters[0].Nodes, 3)
 	for _, n := range s.Clusters[0].Nodes {
-		for _, f := range judge(t, l, s, n) {
-			require.False(t, f.Blocking(), "%s: %s %s: seen %q, want %q; %s", n.Name, f.Rule, f.Outcome, f.Seen, f.Want, f.Reason)
-		}
+		requireFit(t, judge(t, l, s, "west", n))
+	}
+}
+
+func requireFit(t *testing.T, found []checks.Finding) {
+	t.Helper()
+	for _, f := range found {
+		require.False(t, f.Blocking(), "%s: %s %s: seen %q, want %q; %s", f.Node, f.Rule, f.Outcome, f.Seen, f.Want, f.Reason)
 	}
 }
 
@@ -33,7 +38,13 @@ func TestSiteOfOtherPlansIsValid(t *testing.T) {
 		"t-site-pair": {{Name: "west", ControlPlanes: 1, Balancer: true}, {Name: "east", ControlPlanes: 1, Workers: 1, Balancer: true}},
 	} {
 		l := labtest.Up(t, lab.Options{Name: name, Package: noPackage, Clusters: plan})
-		require.Equal(t, len(plan) > 1, parseSite(t, l).DR.Planned)
+		s := parseSite(t, l)
+		require.Equal(t, len(plan) > 1, s.DR.Planned)
+		for _, c := range s.Clusters {
+			for _, n := range c.Nodes {
+				requireFit(t, judge(t, l, s, c.Name, n))
+			}
+		}
 	}
 }
 
@@ -61,7 +72,7 @@ func parseSite(t *testing.T, l *lab.Lab) *site.Site {
 	return s
 }
 
-func judge(t *testing.T, l *lab.Lab, s *site.Site, n site.Node) []checks.Finding {
+func judge(t *testing.T, l *lab.Lab, s *site.Site, cluster string, n site.Node) []checks.Finding {
 	t.Helper()
 	sent := time.Now()
 	out, err := node(t, l, n.Name).Exec(t.Context(), "bash", "-c", checks.Collector())
@@ -69,7 +80,7 @@ func judge(t *testing.T, l *lab.Lab, s *site.Site, n site.Node) []checks.Finding
 	facts, err := checks.ParseFacts([]byte(out))
 	require.NoError(t, err)
 	facts.Sent, facts.Received = sent, time.Now()
-	found := checks.Judge(checks.Input{Site: *s, Cluster: "west", Node: n.Name, Facts: facts, Now: time.Now()})
+	found := checks.Judge(checks.Input{Site: *s, Cluster: cluster, Node: n.Name, Facts: facts, Now: time.Now()})
 	require.NotEmpty(t, found)
 	return found
 }

@@ -28,7 +28,7 @@ func (r *rig) recreatePod() {
 	old := r.pods()[0]
 	require.NoError(r, r.East.API.CoreV1().Pods(platformNamespace).Delete(r.Context(), old.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &old.UID}}))
-	labtest.Await(r, 20*time.Second, "the Pod goes", func() error {
+	labtest.Await(r, time.Minute, "the Pod goes", func() error {
 		for _, p := range r.pods() {
 			if p.UID == old.UID {
 				return fmt.Errorf("%s is there", p.Name)
@@ -61,7 +61,7 @@ func (r *rig) readEast(name string) string {
 
 func (r *rig) awaitEast(name, value string) {
 	r.Helper()
-	labtest.Await(r, 20*time.Second, name, func() error {
+	labtest.Await(r, time.Minute, name, func() error {
 		if got := r.readEast(name); got != value {
 			return fmt.Errorf("it is %q in the east, want %q", got, value)
 		}
@@ -148,7 +148,7 @@ func (r *rig) lag() {
 // is not ready.
 func (r *rig) awaitError(text string) {
 	r.Helper()
-	labtest.Await(r, 40*time.Second, "the error "+text, func() error {
+	labtest.Await(r, 90*time.Second, "the error "+text, func() error {
 		answer, err := r.check()
 		if err != nil {
 			return err
@@ -185,11 +185,22 @@ func (r *rig) etcdPort() {
 	r.awaitCheck(clean)
 }
 
+// cutOff: a primary out of reach is an error, and its return is no difference.
+func (r *rig) cutOff() {
+	require.NoError(r, r.Lab.Cut(r.Context(), "west"))
+	r.Cleanup(func() { require.NoError(r, r.Lab.Rejoin(context.Background(), "west")) })
+	r.awaitError("primary")
+	require.NoError(r, r.Lab.Rejoin(r.Context(), "west"))
+	r.writeWest("after", "the cut")
+	r.awaitEast("after", "the cut")
+	r.awaitCheck(clean)
+}
+
 func (r *rig) ownDomain() {
 	require.NoError(r, r.Lab.PointPlatform(r.Context(), "east"))
 	resolver := r.Lab.Describe().DNS.Resolver
 	host, _, _ := strings.Cut(resolver, ":")
-	labtest.Await(r, 20*time.Second, "the cache forgets", func() error {
+	labtest.Await(r, time.Minute, "the cache forgets", func() error {
 		out, err := r.East.First.Exec(r.Context(), "nslookup", r.Site.Platform.Address, host)
 		if err == nil && !strings.Contains(out, r.East.Cluster.Endpoint.VIP) {
 			err = fmt.Errorf("%s", out)
@@ -210,6 +221,7 @@ func (r *rig) faults() {
 	r.Run("it stops silently", func(t *testing.T) { r.with(t).stopped() })
 	r.Run("it is late", func(t *testing.T) { r.with(t).lag() })
 	r.Run("the balancer and port 2379", func(t *testing.T) { r.with(t).etcdPort() })
+	r.Run("the primary's site is cut off", func(t *testing.T) { r.with(t).cutOff() })
 	r.Run("the domain leads to the standby itself", func(t *testing.T) { r.with(t).ownDomain() })
 	r.Run("owners come late", func(t *testing.T) { r.with(t).ownerOrder() })
 }

@@ -37,6 +37,7 @@ func TestPair(t *testing.T) {
 	r.awaitLog("Start Sync update")
 	r.awaitCheck(clean)
 	t.Run("what is written in the west is read in the east", func(t *testing.T) { r.with(t).mirrors() })
+	t.Run("both sides hold the same", func(t *testing.T) { r.with(t).same() })
 	r.faults()
 	t.Run("removal", func(t *testing.T) { r.with(t).removePlugin() })
 	t.Run("with a lease, as from 4.3.0", func(t *testing.T) { r.with(t).leaseWay() })
@@ -134,7 +135,7 @@ func (r *rig) check() (string, error) {
 
 func (r *rig) awaitCheck(want string) {
 	r.Helper()
-	labtest.Await(r, 40*time.Second, "/check", func() error {
+	labtest.Await(r, 90*time.Second, "/check", func() error {
 		got, err := r.check()
 		if err == nil && got != want {
 			err = fmt.Errorf("it says %q, want %q", got, want)
@@ -158,7 +159,7 @@ func (r *rig) mirrors() {
 	_, err = west.ConfigMaps(platformNamespace).Create(r.Context(), settings.DeepCopy(), metav1.CreateOptions{})
 	require.NoError(r, err)
 
-	labtest.Await(r, 20*time.Second, "the Secret arrives", func() error {
+	labtest.Await(r, time.Minute, "the Secret arrives", func() error {
 		got, err := east.Secrets("team").Get(r.Context(), "password", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -171,7 +172,7 @@ func (r *rig) mirrors() {
 	_, err = west.ConfigMaps("team").Update(r.Context(), settings, metav1.UpdateOptions{})
 	require.NoError(r, err)
 	require.NoError(r, west.Secrets("team").Delete(r.Context(), "password", metav1.DeleteOptions{}))
-	labtest.Await(r, 20*time.Second, "the change and the deletion arrive", func() error {
+	labtest.Await(r, time.Minute, "the change and the deletion arrive", func() error {
 		got, err := east.ConfigMaps("team").Get(r.Context(), "settings", metav1.GetOptions{})
 		if err != nil {
 			return err
