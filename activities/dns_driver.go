@@ -71,36 +71,47 @@ func (h *Hosts) dialSomehow(s *site.Site) func(ctx context.Context, network, add
 }
 
 // asker asks a name server from the worker and, when it is silent, over TCP
-// through a node. A server once reached through a node is asked that way again.
+// through a node. Which way worked is remembered, also that none did: a server of
+// a dead data centre would cost every round the time-outs of its nodes, too.
 func (h *Hosts) asker(s *site.Site, name string) func(ctx context.Context, server string) (dns.Answer, error) {
-	var behind sync.Map // servers that only a node reaches
+	const node, neither = "node", "neither"
+	var ways sync.Map
 	return func(ctx context.Context, server string) (dns.Answer, error) {
-		var err error
-		if _, known := behind.Load(server); !known {
-			var answer dns.Answer
-			answer, err = dns.Ask(ctx, server, name)
-			if err == nil || h == nil || !fault.Is(err, fault.Unreachable) {
-				return answer, err
-			}
-		}
-		for i := range s.Clusters {
-			conn, sshErr := h.connect(ctx, NodeOf(&s.Clusters[i], s.Clusters[i].InstallerNode()))
-			if sshErr != nil {
-				continue
-			}
-			answer, askErr := dns.Ask(ctx, server, name, conn.DialContext)
-			if askErr == nil {
-				behind.Store(server, true)
+		way, _ := ways.Load(server)
+		if way == node {
+			if answer, err := h.askThroughNode(ctx, s, server, name); err == nil {
 				return answer, nil
 			}
-			if err == nil {
-				err = askErr
-			}
+			ways.Delete(server)
 		}
-		if err == nil {
-			behind.Delete(server) // the node is gone: the worker tries again next time
-			err = fault.New(fault.Unreachable, "look up "+name, server, "", errors.New("no node of the site can be reached to ask it"))
+		answer, err := dns.Ask(ctx, server, name)
+		if err == nil || h == nil || way == neither || !fault.Is(err, fault.Unreachable) || ctx.Err() != nil {
+			return answer, err
 		}
-		return dns.Answer{}, err
+		answer, nodeErr := h.askThroughNode(ctx, s, server, name)
+		if nodeErr != nil {
+			ways.Store(server, neither)
+			return answer, err
+		}
+		ways.Store(server, node)
+		return answer, nil
 	}
+}
+
+// askThroughNode asks from the first installer node that gets an answer.
+func (h *Hosts) askThroughNode(ctx context.Context, s *site.Site, server, name string) (dns.Answer, error) {
+	err := error(fault.New(fault.BadInput, "look up "+name, server, "", errors.New("the site has no node to ask from")))
+	for i := range s.Clusters {
+		conn, sshErr := h.connect(ctx, NodeOf(&s.Clusters[i], s.Clusters[i].InstallerNode()))
+		if sshErr != nil {
+			err = sshErr
+			continue
+		}
+		answer, askErr := dns.Ask(ctx, server, name, conn.DialContext)
+		if askErr == nil {
+			return answer, nil
+		}
+		err = askErr
+	}
+	return dns.Answer{}, err
 }

@@ -6,6 +6,10 @@ pending=/run/acpflow-haproxy.pending # there while a written configuration is no
 
 # hold <-s|-x>: overlapping attempts wait for each other.
 hold() {
+	local tool
+	for tool in haproxy systemctl ss flock ps comm; do # without ss a port would seem closed
+		command -v "$tool" >/dev/null || { echo "$tool" >&2; exit 69; }
+	done
 	exec 9>>/run/acpflow-haproxy.lock || exit 74
 	flock "$1" -w 60 9 || exit 75
 	config=$(readlink -f -- "$config") && [ -f "$config" ] || exit 66
@@ -77,7 +81,7 @@ replace() {
 	hold -x
 	[ "$(sha256sum <"$config" | cut -d' ' -f1)" = "$base" ] || exit 76
 	new=$(dirname -- "$config")/.$(basename -- "$config").acpflow-new
-	cp -p -- "$config" "$new" && cat >"$new" || exit 74
+	cp -a -- "$config" "$new" && cat >"$new" || exit 74
 	[ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$sum" ] || { rm -f -- "$new"; exit 74; }
 	if ! said=$(haproxy -c -f "$new" 2>&1); then
 		rm -f -- "$new"
@@ -89,7 +93,7 @@ replace() {
 		: >"$pending"
 	else
 		old=$config.acpflow-$(date -u +%Y%m%dT%H%M%S.%NZ)
-		cp -p -- "$config" "$old" && sync -- "$new" "$old" && : >"$pending" && mv -f -- "$new" "$config" || exit 74
+		cp -a -- "$config" "$old" && sync -- "$new" "$old" && : >"$pending" && mv -f -- "$new" "$config" || exit 74
 	fi
 	if reload "$port" "$want"; then
 		rm -f -- "$pending"
@@ -103,7 +107,7 @@ replace() {
 		echo "$reason" >&2
 		exit 80
 	fi
-	if ! cp -p -- "$old" "$new" || ! mv -f -- "$new" "$config"; then
+	if ! cp -a -- "$old" "$new" || ! mv -f -- "$new" "$config"; then
 		echo "$reason; the configuration of before is $old" >&2
 		exit 79
 	fi

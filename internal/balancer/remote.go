@@ -64,6 +64,8 @@ func (h HAProxy) failed(op string, host Host, out ssh.Result, err error) error {
 	switch out.ExitCode {
 	case 66:
 		return no(fault.BadInput, "correct balancer.haproxy.config", "there is no configuration of HAProxy")
+	case 69:
+		return no(fault.BadInput, "install it on that machine, or name the machines that run HAProxy under systemd", "a program is missing there")
 	case 74:
 		return no(fault.Unreachable, "see that /run and the directory of the configuration can be written", "the configuration did not arrive whole, or could not be written; nothing was changed")
 	case 75:

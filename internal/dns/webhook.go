@@ -252,6 +252,8 @@ func (w *webhook) refused(path, method string, status int, body []byte) error {
 		class = fault.Unreachable
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		class = fault.Auth
+	case status < 400: // it may have done it
+		class = fault.Protocol
 	case status < 500:
 		class = fault.Refused
 	}
