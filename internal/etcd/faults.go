@@ -80,6 +80,8 @@ func (d *dialer) connection(op string, err error) error {
 		record tls.RecordHeaderError
 	)
 	switch {
+	case errors.As(err, &alert) && alert.Op == "remote error" && !strings.Contains(alert.Error(), "certificate"):
+		return fault.New(fault.Protocol, op, d.place, notEtcd, fmt.Errorf("what answers there does not speak as etcd does: %w", redacted{err}))
 	case errors.As(err, &alert) && alert.Op == "remote error":
 		return fault.New(fault.Auth, op, d.place, "renew the certificate of the API server for etcd (kubeadm certs renew apiserver-etcd-client), or find out whose etcd this is",
 			fmt.Errorf("etcd refused the client certificate %q, valid until %s: %w", d.subject, d.expires.UTC().Format(time.RFC3339), redacted{err}))

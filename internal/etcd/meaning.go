@@ -6,11 +6,9 @@ import (
 	"reflect"
 )
 
-// How the API server marks what it stores.
-var (
-	protobufMark = []byte("k8s\x00")
-	cipherMark   = []byte("k8s:enc:")
-)
+// protobufMark is how the API server marks its own kinds. Custom resources are
+// plain JSON, and encrypted values begin with k8s:enc:.
+var protobufMark = []byte("k8s\x00")
 
 // sameMeaning compares two stored objects beyond their bytes: without
 // managedFields, and for built-in kinds without status. What cannot be decoded,
