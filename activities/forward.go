@@ -72,7 +72,7 @@ func (a *Forwarding) OpenPort(ctx context.Context, in PortInput) (Evidence, erro
 	})
 	if err != nil {
 		fix := "see that the control planes listen on the port, then retry"
-		if driver == nil {
+		if driver == nil && !Bare(cluster) {
 			fix = ManualOpen(cluster, in.Port) + ", then retry"
 		}
 		return Evidence{}, portFault(fmt.Sprintf("open port %d", in.Port), cluster, fix, state, err)
