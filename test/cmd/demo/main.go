@@ -1,6 +1,7 @@
-// Command demo shows the main job on real input: it boots a lab of systemd
-// nodes, starts Temporal with its UI and a worker, and installs a three-node
-// `global` cluster with the CLI, as a user would. Root on Debian 12.
+// Command demo shows the main job on real input: it boots a lab of two data
+// centres, starts Temporal with its UI and a worker, and builds a pair of
+// `global` clusters with the CLI, as a user would. Then it writes data in one
+// and reads it in the other. Root on Debian 12.
 package main
 
 import (
@@ -26,9 +27,10 @@ const name = "demo"
 
 func main() {
 	keep := flag.Bool("keep", term.IsTerminal(int(os.Stdin.Fd())), "wait for Enter at the end, with the lab and the UI still up")
+	nodes := flag.Int("control-planes", 3, "of each cluster, 1 or 3")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *keep)
+	err := run(ctx, *nodes, *keep)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -36,7 +38,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, keep bool) (err error) {
+func run(ctx context.Context, nodes int, keep bool) (err error) {
 	start := time.Now()
 	dir, err := os.MkdirTemp("", "acpflow-demo-")
 	if err != nil {
@@ -46,8 +48,12 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := lab.Down(ctx, name); err != nil { // what a killed demo left
 		return err
 	}
-	say("1/4 a lab: three control planes, a load balancer, DNS")
-	l, err := lab.Up(ctx, lab.Options{Name: name, Dir: filepath.Join(dir, "lab"), Log: os.Stdout})
+	say("1/6 a lab: two data centres with %d control planes and a load balancer each, DNS", nodes)
+	plan := func(cluster string) lab.ClusterPlan {
+		return lab.ClusterPlan{Name: cluster, ControlPlanes: nodes, Balancer: true}
+	}
+	l, err := lab.Up(ctx, lab.Options{Name: name, Dir: filepath.Join(dir, "lab"), Log: os.Stdout,
+		Clusters: []lab.ClusterPlan{plan(primary), plan(standby)}})
 	if err != nil {
 		return err
 	}
@@ -55,7 +61,7 @@ func run(ctx context.Context, keep bool) (err error) {
 		say("taking the lab down")
 		err = errors.Join(err, lab.Down(context.WithoutCancel(ctx), name))
 	}()
-	say("2/4 Temporal with its UI, and a worker")
+	say("2/6 Temporal with its UI, and a worker")
 	server, err := harness.StartDevserver(ctx, dir, os.Stdout)
 	if err != nil {
 		return err
@@ -71,20 +77,40 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, worker.Stop()) }()
 	say("    UI: %s", server.UI)
-	say("3/4 acpflow install --site %s --cluster west --change DEMO-1 --wait", name)
-	if err := acpflow(ctx, server, "install", "--site", name, "--cluster", "west", "--change", "DEMO-1", "--wait"); err != nil {
+	if err := story(ctx, l, server); err != nil {
 		return fmt.Errorf("%w\n%s", err, worker.Log())
 	}
-	say("4/4 what was verified")
-	if err := acpflow(ctx, server, "status", "install/"+name+"/west"); err != nil {
-		return err
-	}
-	say("done in %s; the run in the UI: %s", time.Since(start).Round(time.Second), server.RunURL("install/"+name+"/west", ""))
+	say("done in %s; the run in the UI: %s", time.Since(start).Round(time.Second), server.RunURL(pairRun, ""))
 	if keep {
 		say("press Enter to take everything down")
 		wait(ctx)
 	}
 	return nil
+}
+
+// The clusters of the demo, by the role they begin in, and the run that builds the pair.
+const (
+	primary = "west"
+	standby = "east"
+	pairRun = "install-pair/" + name + "/" + primary
+)
+
+// story is what the demo shows, once everything is up.
+func story(ctx context.Context, l *lab.Lab, server *harness.Devserver) error {
+	say("3/6 acpflow install-pair --site %s --cluster %s --change DEMO-1 --wait", name, primary)
+	if err := acpflow(ctx, server, "install-pair", "--site", name, "--cluster", primary, "--change", "DEMO-1", "--wait"); err != nil {
+		return err
+	}
+	say("4/6 data: written in %s, read in %s", primary, standby)
+	if err := mirrored(ctx, l); err != nil {
+		return err
+	}
+	say("5/6 acpflow check --site %s --full", name)
+	if err := acpflow(ctx, server, "check", "--site", name, "--full"); err != nil {
+		return err
+	}
+	say("6/6 what was done")
+	return acpflow(ctx, server, "status", pairRun)
 }
 
 // acpflow runs the CLI with this terminal.
