@@ -19,22 +19,22 @@ func TestAddArchitecture(t *testing.T) {
 	world.pristine(t)
 	world.orders(t, "solo-1", faults.Faults{})
 	name := world.site(t, "hybrid", "solo", nil)
-	world.succeeds(t, world.install(t, name))
+	world.Succeeds(t, world.install(t, name))
 
-	id := world.start(t, "add-architecture", name)
-	gate := world.gate(t, id, "prepare.02-inspect-package")
+	id := world.Start(t, "add-architecture", name)
+	gate := world.Gate(t, id, "prepare.02-inspect-package")
 	assert.Contains(t, gate.Error, "both architectures are needed")
-	world.decide(t, id, "abort", "the hybrid package is here now")
-	require.Error(t, world.failure(t, id))
+	world.Decide(t, id, "abort", "the hybrid package is here now")
+	require.Error(t, world.Failure(t, id))
 
 	world.site(t, "hybrid", "solo", func(s *site.Site) { s.Package = packageFor(t, corepackage.Hybrid, 8) })
-	id = world.start(t, "add-architecture", name)
-	p := world.succeeds(t, id)
+	id = world.Start(t, "add-architecture", name)
+	p := world.Succeeds(t, id)
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)
 	}
 	recordHistory(t, id, "add-architecture")
-	_, errs, code, err := harness.CLI(t.Context(), world.server, "status", id)
+	_, errs, code, err := harness.CLI(t.Context(), world.Server, "status", id)
 	require.NoError(t, err)
 	require.Zero(t, code, errs)
 }

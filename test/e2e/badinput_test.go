@@ -63,12 +63,12 @@ func TestBadInputParksWithCauseAndFix(t *testing.T) {
 				t.Cleanup(func() { require.NoError(t, solo.Mend(context.WithoutCancel(t.Context()), c.fault)) })
 			}
 			id := world.install(t, name)
-			gate := world.gate(t, id, c.step)
+			gate := world.Gate(t, id, c.step)
 			for _, want := range c.want {
 				assert.Contains(t, gate.Error, want)
 			}
-			world.decide(t, id, "abort", "the test has seen enough")
-			err := world.failure(t, id)
+			world.Decide(t, id, "abort", "the test has seen enough")
+			err := world.Failure(t, id)
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, err, &app)
 			assert.Equal(t, workflows.ErrAborted, app.Type())
@@ -90,28 +90,28 @@ func TestSmallDiskParksBeforeAnythingIsSent(t *testing.T) {
 		require.NoError(t, err)
 	})
 	id := world.install(t, name)
-	gate := world.gate(t, id, "execute.01-space-before")
+	gate := world.Gate(t, id, "execute.01-space-before")
 	assert.Contains(t, gate.Error, "Fix:")
-	world.decide(t, id, "abort", "seen")
-	require.Error(t, world.failure(t, id))
+	world.Decide(t, id, "abort", "seen")
+	require.Error(t, world.Failure(t, id))
 }
 
 func TestFailingSetupParksAndRetryGoesOn(t *testing.T) {
 	world.pristine(t)
 	world.orders(t, "solo-1", faults.Faults{SetupFails: &faults.SetupFails{ExitCode: 3, Message: "port 8080 is in use by pid 4711"}})
 	id := world.install(t, world.site(t, "setupfails", "solo", nil))
-	gate := world.gate(t, id, "execute.05-setup")
+	gate := world.Gate(t, id, "execute.05-setup")
 	assert.Contains(t, gate.Error, "port 8080 is in use by pid 4711")
 	assert.Contains(t, gate.Error, "Fix:")
 	world.orders(t, "solo-1", faults.Faults{})
-	world.decide(t, id, "retry", "the port is free now")
-	p := world.succeeds(t, id)
+	world.Decide(t, id, "retry", "the port is free now")
+	p := world.Succeeds(t, id)
 	assert.Len(t, p.Decisions, 1)
 }
 
 func TestUnknownSiteNamesTheKnownOnes(t *testing.T) {
 	known := world.site(t, "wellknown", "solo", nil)
-	_, errs, code, err := harness.CLI(t.Context(), world.server, "install", "--site", "nowhere", "--wait")
+	_, errs, code, err := harness.CLI(t.Context(), world.Server, "install", "--site", "nowhere", "--wait")
 	require.NoError(t, err)
 	assert.Equal(t, 2, code)
 	assert.Contains(t, errs, "nowhere")
@@ -130,7 +130,7 @@ func TestMalformedWorkflowInput(t *testing.T) {
 		"path":    map[string]string{"site": "../../etc/shadow"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run, err := world.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "malformed/" + name, TaskQueue: workflows.TaskQueue}, workflows.InstallName, input)
+			run, err := world.Temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "malformed/" + name, TaskQueue: workflows.TaskQueue}, workflows.InstallName, input)
 			require.NoError(t, err)
 			err = run.Get(t.Context(), nil)
 			var app *temporal.ApplicationError

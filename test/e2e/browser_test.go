@@ -26,12 +26,12 @@ func TestInstallFromTheBrowser(t *testing.T) {
 
 	const first, second = "from-the-browser", "another-id-altogether"
 	startInForm(t, tab, first, site)
-	t.Cleanup(func() { world.end(first) })
-	world.until(t, first, "progress", func(p *workflows.Progress) bool { return len(p.Steps) > 0 })
+	t.Cleanup(func() { world.End(first) })
+	world.Until(t, first, "progress", func(p *workflows.Progress) bool { return len(p.Steps) > 0 })
 
 	t.Run("a second changing run is refused under whatever id", func(t *testing.T) {
 		startInForm(t, tab, second, site)
-		require.ErrorContains(t, world.failure(t, second), "is being changed by")
+		require.ErrorContains(t, world.Failure(t, second), "is being changed by")
 		require.NoError(t, tab.Open(runPage(t, second, "history")))
 		page, err := tab.WaitFor("FAILED", "site browser is being changed by Install of cluster solo", "workflow "+first)
 		require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestInstallFromTheBrowser(t *testing.T) {
 	})
 
 	t.Run("the checklist shows every step", func(t *testing.T) {
-		p, err := world.status(t.Context(), first)
+		p, err := world.Status(t.Context(), first)
 		require.NoError(t, err)
 		require.NoError(t, tab.Open(runPage(t, first, "user-metadata")))
 		words := []string{"Install of cluster solo, site browser"}
@@ -60,7 +60,7 @@ func TestInstallFromTheBrowser(t *testing.T) {
 		require.NoError(t, err)
 	})
 
-	p := world.succeeds(t, first)
+	p := world.Succeeds(t, first)
 	assert.Equal(t, "CHG-7", p.Request.Change)
 	require.NoError(t, tab.Open(runPage(t, first, "history?per-page=250")))
 	_, err = tab.WaitFor("COMPLETED")
@@ -70,7 +70,7 @@ func TestInstallFromTheBrowser(t *testing.T) {
 // startInForm fills in Temporal's start form as a person would.
 func startInForm(t *testing.T, tab *harness.Browser, id, site string) {
 	t.Helper()
-	form := world.server.UI + "/namespaces/" + world.server.Namespace + "/workflows/start-workflow?" +
+	form := world.Server.UI + "/namespaces/" + world.Server.Namespace + "/workflows/start-workflow?" +
 		url.Values{"taskQueue": {harness.TaskQueue}, "workflowType": {workflows.InstallName}}.Encode()
 	require.NoError(t, tab.Open(form))
 	_, err := tab.WaitFor("Task Queue is Active")
@@ -85,7 +85,7 @@ func startInForm(t *testing.T, tab *harness.Browser, id, site string) {
 // runPage is a page of the latest run of a workflow.
 func runPage(t *testing.T, id, page string) string {
 	t.Helper()
-	run, err := world.temporal.DescribeWorkflowExecution(t.Context(), id, "")
+	run, err := world.Temporal.DescribeWorkflowExecution(t.Context(), id, "")
 	require.NoError(t, err)
-	return world.server.RunURL(id, run.GetWorkflowExecutionInfo().GetExecution().GetRunId()) + "/" + page
+	return world.Server.RunURL(id, run.GetWorkflowExecutionInfo().GetExecution().GetRunId()) + "/" + page
 }

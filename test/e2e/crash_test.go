@@ -48,10 +48,10 @@ func TestInstallSurvivesKills(t *testing.T) {
 
 	running(t, id, "execute.08-progress")
 	killWorker(t)
-	world.server.Kill()
-	require.NoError(t, world.server.Restart(t.Context()))
+	world.Server.Kill()
+	require.NoError(t, world.Server.Restart(t.Context()))
 
-	p := world.succeeds(t, id)
+	p := world.Succeeds(t, id)
 	assert.Equal(t, 1, posts(t, "west-1"), "the configuration must be posted once")
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)
@@ -77,13 +77,13 @@ func when(t *testing.T, what string, holds func(context.Context) bool) {
 			return
 		}
 	}
-	t.Fatalf("no %s within %v\nworker log:\n%s", what, patience, world.worker.Log())
+	t.Fatalf("no %s within %v\nworker log:\n%s", what, patience, world.Worker.Log())
 }
 
 // running waits until the run is at a step.
 func running(t *testing.T, id, step string) {
 	t.Helper()
-	world.until(t, id, step, func(p *workflows.Progress) bool {
+	world.Until(t, id, step, func(p *workflows.Progress) bool {
 		for _, s := range p.Steps {
 			if s.ID == step {
 				return s.State == workflows.Running
@@ -96,7 +96,7 @@ func running(t *testing.T, id, step string) {
 // killWorker ends the worker as a crash does and starts another.
 func killWorker(t *testing.T) {
 	t.Helper()
-	world.worker.Kill()
+	world.Worker.Kill()
 	require.NoError(t, world.startWorker(t.Context()))
 }
 

@@ -20,7 +20,7 @@ func TestInstallerTroubleThatPasses(t *testing.T) {
 		FailPhase: &faults.FailPhase{Phase: 2, Times: 1},
 	})
 	id := world.install(t, world.site(t, "trouble", "solo", nil))
-	p := world.succeeds(t, id)
+	p := world.Succeeds(t, id)
 	assert.Empty(t, p.Decisions, "nobody had to decide")
 	assert.Equal(t, 1, posts(t, "solo-1"))
 }
@@ -31,7 +31,7 @@ func TestLostReplyAndGoneAfterSuccess(t *testing.T) {
 	world.pristine(t)
 	world.orders(t, "solo-1", faults.Faults{ConfigReplyLost: true, GoneAfterSuccess: true})
 	id := world.install(t, world.site(t, "lostreply", "solo", nil))
-	p := world.succeeds(t, id)
+	p := world.Succeeds(t, id)
 	assert.Equal(t, 1, posts(t, "solo-1"))
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)
@@ -60,7 +60,7 @@ func TestInstallerTroubleThatStaysParks(t *testing.T) {
 	world.orders(t, "solo-1", troubles[0].orders)
 	id := world.install(t, world.site(t, "stalled", "solo", func(s *site.Site) { s.Policy.StallAfter = "10s" }))
 	for i, trouble := range troubles {
-		gate := world.gate(t, id, "execute.08-progress")
+		gate := world.Gate(t, id, "execute.08-progress")
 		assert.Contains(t, gate.Error, "Fix:")
 		assert.Regexp(t, trouble.want, gate.Error)
 		next := faults.Faults{}
@@ -68,10 +68,10 @@ func TestInstallerTroubleThatStaysParks(t *testing.T) {
 			next = troubles[i+1].orders
 		}
 		world.orders(t, "solo-1", next)
-		world.decide(t, id, "retry", "the cause is mended")
-		world.until(t, id, "the retry", func(p *workflows.Progress) bool { return len(p.Decisions) == i+1 && p.Gate == nil })
+		world.Decide(t, id, "retry", "the cause is mended")
+		world.Until(t, id, "the retry", func(p *workflows.Progress) bool { return len(p.Decisions) == i+1 && p.Gate == nil })
 	}
-	p := world.succeeds(t, id)
+	p := world.Succeeds(t, id)
 	assert.Len(t, p.Decisions, len(troubles))
 	assert.Equal(t, 1, posts(t, "solo-1"))
 }

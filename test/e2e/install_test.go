@@ -22,15 +22,15 @@ func TestInstallThreeNodes(t *testing.T) {
 	id := world.install(t, name)
 
 	t.Run("a second changing run of the site is refused", func(t *testing.T) {
-		world.until(t, id, "the lease", func(p *workflows.Progress) bool { return len(p.Steps) > 0 })
-		_, errs, code, err := harness.CLI(t.Context(), world.server, "add-architecture", "--site", name, "--wait")
+		world.Until(t, id, "the lease", func(p *workflows.Progress) bool { return len(p.Steps) > 0 })
+		_, errs, code, err := harness.CLI(t.Context(), world.Server, "add-architecture", "--site", name, "--wait")
 		require.NoError(t, err)
 		assert.Equal(t, 6, code, errs)
 		assert.Contains(t, errs, "is being changed by Install of cluster west (workflow "+id)
 		assert.Contains(t, errs, "Fix: wait until it ends")
 	})
 
-	p := world.succeeds(t, id)
+	p := world.Succeeds(t, id)
 	finished, total := p.Counts()
 	assert.Equal(t, total, finished)
 	assert.Len(t, p.Steps, 19)
@@ -43,7 +43,7 @@ func TestInstallThreeNodes(t *testing.T) {
 	t.Run("no secret anywhere", func(t *testing.T) { noSecretIn(t, id, eyes.seen()) })
 	t.Run("installing again is refused by the checks", func(t *testing.T) {
 		again := world.install(t, name)
-		gate := world.gate(t, again, "prepare.01-check-nodes")
+		gate := world.Gate(t, again, "prepare.01-check-nodes")
 		assert.Contains(t, gate.Error, "GEN-04")
 	})
 	recordHistory(t, id, "install-three-nodes")

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/acpflow/acpflow/test/harness"
+	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/test/lab"
 )
 
@@ -63,7 +64,7 @@ func runAll(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = firstError(err, server.Stop()) }()
-	world = &rig{lab: l, server: server, dir: dir, sites: dir + "/sites"}
+	world = &rig{Runs: runs.Runs{Server: server}, lab: l, dir: dir, sites: dir + "/sites"}
 	if err := world.open(ctx); err != nil {
 		return 1, err
 	}

@@ -18,7 +18,7 @@ import (
 // checked runs acpflow and reads the report it prints.
 func (r *rig) checked(t *testing.T, want int, args ...string) checks.Report {
 	t.Helper()
-	out, errs, code, err := harness.CLI(t.Context(), r.server, append(args, "-o", "json")...)
+	out, errs, code, err := harness.CLI(t.Context(), r.Server, append(args, "-o", "json")...)
 	require.NoError(t, err)
 	require.Equal(t, want, code, "%s\n%s", errs, out)
 	var report checks.Report
@@ -70,7 +70,7 @@ func TestPreflightOfAFitCluster(t *testing.T) {
 	assert.NotEqual(t, findings(report, "west-1")["CHK-25"].Want, findings(other, "west-1")["CHK-25"].Want, "another edition wants other things")
 
 	junit := filepath.Join(t.TempDir(), "report.xml")
-	_, errs, code, err := harness.CLI(t.Context(), world.server, "checks", "judge", "--facts", facts, "--site", file, "--out", junit)
+	_, errs, code, err := harness.CLI(t.Context(), world.Server, "checks", "judge", "--facts", facts, "--site", file, "--out", junit)
 	require.NoError(t, err)
 	require.Zero(t, code, errs)
 	body, err := os.ReadFile(junit)

@@ -47,7 +47,7 @@ func noSecretIn(t *testing.T, id string, processes []byte) {
 		"process list":     processes,
 	}
 	for _, args := range [][]string{{"status", id}, {"status", id, "-o", "json"}, {"list", "-o", "json"}} {
-		out, errs, _, err := harness.CLI(t.Context(), world.server, args...)
+		out, errs, _, err := harness.CLI(t.Context(), world.Server, args...)
 		require.NoError(t, err)
 		places["acpflow "+strings.Join(args, " ")] = []byte(out + errs)
 	}

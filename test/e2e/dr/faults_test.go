@@ -1,0 +1,154 @@
+package dr
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab"
+	"github.com/acpflow/acpflow/test/lab/workload"
+)
+
+// Objects that arrive before their owners are collected as garbage: the check
+// has the Pod recreated, the documented way, and they are there.
+func TestMissedKeysAreRepaired(t *testing.T) {
+	r := built(t)
+	r.seeded(t)
+	mend := r.breaks(t, lab.SyncFaults{OwnerOrder: true})
+	require.NoError(t, workload.SeedCluster(t.Context(), r.west.Dynamic, "orphaned"))
+	time.Sleep(15 * time.Second) // the real garbage collector takes them away
+	mend()
+	v := r.check(t, 0, "--full")
+	assert.Equal(t, 1, v.Repairs, v.Summary)
+	assert.Empty(t, failing(v))
+	_, err := r.east.Dynamic.Resource(workload.Machines).Get(t.Context(), "orphaned-1", metav1.GetOptions{})
+	require.NoError(t, err)
+}
+
+// What a repair does not mend is tried a bounded number of times, then told.
+func TestMissedKeysThatStayAreTold(t *testing.T) {
+	r := built(t)
+	r.seeded(t)
+	r.edit(t, func(s *site.Site) { s.DR.Sync.Repairs = new(1) })
+	mend := r.breaks(t, lab.SyncFaults{OwnerOrder: true})
+	require.NoError(t, workload.SeedCluster(t.Context(), r.west.Dynamic, "lost"))
+	time.Sleep(15 * time.Second)
+	require.NoError(t, r.lab.BreakSync(t.Context(), east, lab.SyncFaults{OwnerOrder: true, Stopped: true}))
+	v := r.check(t, 1, "--full")
+	assert.LessOrEqual(t, v.Repairs, 1)
+	assert.Contains(t, failing(v), pair.Equal)
+	mend()
+	assert.Empty(t, failing(r.check(t, 0, "--full")))
+}
+
+// Keys that only the standby has are never deleted and never repaired.
+func TestSurplusKeysAreOnlyTold(t *testing.T) {
+	r := built(t)
+	r.seeded(t)
+	extra := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "only-here"}}
+	_, err := r.east.API.CoreV1().ConfigMaps(team).Create(t.Context(), extra, metav1.CreateOptions{})
+	require.NoError(t, err)
+	v := r.check(t, 1, "--full")
+	assert.Equal(t, 1, v.Proof.Surplus)
+	assert.Zero(t, v.Repairs)
+	assert.Contains(t, failing(v), pair.Equal)
+	assert.Contains(t, failing(v), pair.VendorSay)
+	_, err = r.east.API.CoreV1().ConfigMaps(team).Get(t.Context(), extra.Name, metav1.GetOptions{})
+	require.NoError(t, err, "nobody deletes it")
+	require.NoError(t, r.east.API.CoreV1().ConfigMaps(team).Delete(t.Context(), extra.Name, metav1.DeleteOptions{}))
+	r.clean(t)
+}
+
+// Stale values lie under a clean check of the vendor's: only the proof sees them.
+func TestOnlyTheProofSeesStaleValues(t *testing.T) {
+	r := built(t)
+	r.seeded(t)
+	r.write(t, "stale", "old")
+	r.arrives(t, "stale", "old")
+	mend := r.breaks(t, lab.SyncFaults{Stale: []string{"/registry/configmaps/" + team + "/stale"}})
+	r.write(t, "stale", "new")
+	r.write(t, "marker", "after it")
+	r.arrives(t, "marker", "after it")
+	v := r.check(t, 1, "--full")
+	assert.Equal(t, checks.Pass, found(v, pair.VendorSay).Outcome, "%+v", found(v, pair.VendorSay))
+	assert.Equal(t, []string{pair.Equal}, failing(v))
+	assert.Equal(t, 1, v.Proof.Different)
+	assert.Zero(t, v.Repairs, "different values are never repaired")
+	t.Run("the next, incremental check has not forgotten", func(t *testing.T) {
+		assert.Contains(t, failing(r.check(t, 1)), pair.Equal)
+	})
+	mend()
+	r.write(t, "stale", "newer")
+	r.arrives(t, "stale", "newer")
+	r.clean(t)
+}
+
+// What the vendor's check says and acpflow does not understand is not good.
+func TestUnknownCheckTextIsNotGood(t *testing.T) {
+	r := built(t)
+	r.breaks(t, lab.SyncFaults{CheckText: "everything is fine, trust me"})
+	v := r.check(t, 1)
+	f := found(v, pair.VendorSay)
+	assert.Equal(t, checks.Error, f.Outcome, "%+v", f)
+	assert.Contains(t, f.Seen+f.Reason, "trust me")
+}
+
+// A mirror that stops without a word keeps its last clean answer: the canary
+// does not arrive, and the proof misses what was written since.
+func TestAMirrorThatStoppedSilentlyIsSeen(t *testing.T) {
+	r := built(t)
+	r.seeded(t)
+	r.edit(t, func(s *site.Site) { s.DR.Sync.MaxLag = "5s" })
+	mend := r.breaks(t, lab.SyncFaults{Stopped: true})
+	r.write(t, "unseen", "x")
+	v := r.check(t, 1)
+	assert.Equal(t, checks.Pass, found(v, pair.VendorSay).Outcome, "the vendor's check sees nothing")
+	assert.Contains(t, failing(v), "CARD-10", "the canary")
+	assert.Contains(t, failing(v), pair.Equal, "the proof")
+	mend()
+	r.arrives(t, "unseen", "x")
+	r.clean(t)
+}
+
+// Slow is told with its seconds.
+func TestLagIsMeasured(t *testing.T) {
+	r := built(t)
+	r.edit(t, func(s *site.Site) { s.DR.Sync.MaxLag = "3s" })
+	mend := r.breaks(t, lab.SyncFaults{LagSeconds: 6})
+	v := r.check(t, 1)
+	assert.Contains(t, failing(v), "CARD-10")
+	mend()
+	time.Sleep(7 * time.Second) // what is under way
+	f := found(r.clean(t), "CARD-10")
+	assert.Equal(t, checks.Pass, f.Outcome)
+	assert.Regexp(t, `\d`, f.Seen)
+}
+
+// A dead primary: the check says when both sides were last equal.
+func TestADeadPrimaryLeavesTheLedger(t *testing.T) {
+	r := built(t)
+	r.clean(t)
+	require.NoError(t, r.lab.PowerOffCluster(t.Context(), west))
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		require.NoError(t, r.lab.PowerOnCluster(ctx, west))
+		for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
+			if _, err := r.west.API.Discovery().ServerVersion(); err == nil {
+				return
+			}
+		}
+		t.Error("west does not come back")
+	})
+	v := r.check(t, 1)
+	require.NotNil(t, v.Known, v.Summary)
+	assert.Positive(t, v.Known.Primary.Revision)
+	assert.Contains(t, v.Summary, "both sides were last equal at")
+}

@@ -1,0 +1,125 @@
+package dr
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab/labtest"
+)
+
+var modules = schema.GroupVersionResource{Group: "cluster.alauda.io", Version: "v1alpha1", Resource: "moduleinfoes"}
+
+// uninstall removes the synchronizer behind acpflow's back.
+func (r *rig) uninstall(t *testing.T) {
+	t.Helper()
+	err := r.east.Dynamic.Resource(modules).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "cpaas.io/module-name=etcd-sync"})
+	require.NoError(t, err)
+	labtest.Await(t, time.Minute, "the synchronizer goes", func() error {
+		_, err := r.east.API.AppsV1().Deployments("cpaas-system").Get(t.Context(), "etcd-sync", metav1.GetOptions{})
+		if err == nil {
+			return os.ErrExist
+		}
+		return nil
+	})
+}
+
+// The synchronizer is gone: that is a failure, unless a person has said why.
+func TestAbsentOnPurposeIsNotVanished(t *testing.T) {
+	r := built(t)
+	r.clean(t)
+	r.uninstall(t)
+	f := found(r.check(t, 1), pair.Installed)
+	assert.Equal(t, checks.Fail, f.Outcome)
+	assert.Contains(t, f.Seen, "vanished")
+	t.Run("with a waiver", func(t *testing.T) {
+		r.edit(t, func(s *site.Site) {
+			s.Waivers = append(s.Waivers, site.Waiver{Rule: "DR-31", Reason: "upgrade to 4.2", Author: "ops", Expires: time.Now().AddDate(0, 0, 1).Format(time.DateOnly)})
+		})
+		f := found(r.check(t, 0), pair.Installed)
+		assert.Equal(t, checks.Waived, f.Outcome)
+		assert.Contains(t, f.Reason, "upgrade to 4.2")
+	})
+	r.Succeeds(t, r.Start(t, "enable-sync", name, "--cluster", east))
+	r.clean(t)
+}
+
+// Each edition's synchronizer is installed its own way; one that nobody knows is not.
+func TestEnableSyncByVersion(t *testing.T) {
+	r := built(t)
+	r.seeded(t)
+	for _, version := range []string{"v4.3.0", "v4.3.1"} {
+		t.Run(version, func(t *testing.T) {
+			r.uninstall(t)
+			require.NoError(t, r.lab.PublishSync(t.Context(), east, version))
+			r.Succeeds(t, r.Start(t, "enable-sync", name, "--cluster", east))
+			f := found(r.clean(t), pair.Installed)
+			assert.Contains(t, f.Seen, version)
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		r.uninstall(t)
+		require.NoError(t, r.lab.PublishSync(t.Context(), east, "v9.0.0"))
+		id := r.Start(t, "enable-sync", name, "--cluster", east)
+		p := r.Until(t, id, "a gate", asked)
+		assert.Contains(t, p.Gate.Error, "v9.0.0")
+		r.Decide(t, id, "abort", "wait for a release that knows it")
+		require.Error(t, r.Failure(t, id))
+		infos, err := r.east.Dynamic.Resource(modules).List(t.Context(), metav1.ListOptions{LabelSelector: "cpaas.io/module-name=etcd-sync"})
+		require.NoError(t, err)
+		assert.Empty(t, infos.Items, "nothing was installed")
+	})
+	require.NoError(t, r.lab.PublishSync(t.Context(), east, "v4.3.1"))
+	r.Succeeds(t, r.Start(t, "enable-sync", name, "--cluster", east))
+	r.clean(t)
+}
+
+// An L7 balancer in front of 2379 is told before anything is installed, and by the card.
+func TestPort2379BehindAnL7Balancer(t *testing.T) {
+	r := built(t)
+	const config = "/etc/haproxy/haproxy.cfg"
+	r.script(t, "west-lb", "cp "+config+" /root/before.cfg; sed -i -E 's/^(listen .*2379.*)$/\\1\\n\\tmode http/' "+config+"; sed -i -E '/^listen .*2379/,/^$/ s/^\\tmode tcp$//' "+config+"; haproxy -c -f "+config+" && systemctl restart haproxy")
+	mend := func() { r.script(t, "west-lb", "cp /root/before.cfg "+config+"; systemctl restart haproxy") }
+	t.Cleanup(mend)
+	f := found(r.check(t, 1, "--full"), "DR-30")
+	assert.Equal(t, checks.Fail, f.Outcome, "%+v", f)
+	assert.Contains(t, f.Seen+f.Want, "TCP")
+	r.uninstall(t)
+	id := r.Start(t, "enable-sync", name, "--cluster", east)
+	p := r.Until(t, id, "a gate", asked)
+	assert.Contains(t, p.Gate.Error, "2379")
+	mend()
+	r.Decide(t, id, "retry", "it is plain TCP now")
+	r.Succeeds(t, id)
+	r.clean(t)
+}
+
+// The pair's contract is broken by another certificate: the card says so, and a
+// standby is not installed with it.
+func TestAnotherCertificateBreaksTheContract(t *testing.T) {
+	r := built(t)
+	cert, key := otherCertificate(t, r.document(t).Platform.Address)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tls.crt"), cert, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tls.key"), key, 0o600))
+	r.edit(t, func(s *site.Site) {
+		s.Platform.Certificate = &site.Certificate{Certificate: site.Ref("file:" + filepath.Join(dir, "tls.crt")), PrivateKey: site.Ref("file:" + filepath.Join(dir, "tls.key"))}
+	})
+	f := found(r.check(t, 1, "--full"), "DR-22")
+	assert.Equal(t, checks.Fail, f.Outcome, "%+v", f)
+	assert.Contains(t, f.Seen, "certificate")
+	id := r.Start(t, "install-pair", name, "--cluster", west)
+	p := r.Until(t, id, "a gate", asked)
+	assert.Contains(t, p.Gate.Error, "certificate")
+	r.Decide(t, id, "abort", "put the certificate back")
+	require.Error(t, r.Failure(t, id))
+}
