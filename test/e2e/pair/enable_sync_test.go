@@ -147,7 +147,6 @@ func (r *rig) tokenWay() {
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.1"))
 	defer r.removePlugin(r.East)
 	id, p := r.enable("token", "v4.3.1")
-	r.record(id, "enable-sync-token")
 	assert.Equal(r, "token", step(p, "sync.03-version").Evidence.Facts["way"])
 	assert.Contains(r, step(p, "sync.08-bootstrap").Evidence.Summary, "remote-etcd-client")
 	source, err := r.West.API.CoreV1().Secrets(syncplugin.Namespace).Get(r.Context(), syncplugin.AdminSecret, metav1.GetOptions{})

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -61,7 +63,7 @@ func (r *rig) elasticsearch(replicas int32) {
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "es", Image: "registry.example.com/es:1"}}}},
+				Spec: corev1.PodSpec{Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}, Containers: []corev1.Container{{Name: "es", Image: "registry.example.com/es:1"}}}},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(r, err)
@@ -69,7 +71,7 @@ func (r *rig) elasticsearch(replicas int32) {
 	labtest.Await(r, time.Minute, "the Pods of Elasticsearch are ready", func() error {
 		d, err := deployments.Get(r.Context(), "cpaas-elasticsearch", metav1.GetOptions{})
 		if err == nil && d.Status.ReadyReplicas != replicas {
-			return assert.AnError
+			return fmt.Errorf("%d of %d", d.Status.ReadyReplicas, replicas)
 		}
 		return err
 	})
@@ -80,7 +82,11 @@ func (r *rig) elasticsearch(replicas int32) {
 func (r *rig) killedEverywhere() {
 	defer r.removePlugin(r.East)
 	r.elasticsearch(2)
-	require.NoError(r, r.East.API.CoreV1().Secrets(syncplugin.Namespace).Delete(r.Context(), syncplugin.TokenSecret, metav1.DeleteOptions{}))
+	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.1"))
+	err := r.East.API.CoreV1().Secrets(syncplugin.Namespace).Delete(r.Context(), syncplugin.TokenSecret, metav1.DeleteOptions{})
+	if !apierrors.IsNotFound(err) {
+		require.NoError(r, err)
+	}
 	pods := r.East.API.CoreV1().Pods(syncplugin.Namespace)
 	copiers := r.watches(pods.Watch, syncplugin.PodSelector)
 	services := r.watches(pods.Watch, "service_name=cpaas-elasticsearch")
