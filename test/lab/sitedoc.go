@@ -106,6 +106,9 @@ func (l *Lab) planDR(doc *site.Site) {
 	for i := range doc.Clusters {
 		doc.Clusters[i].Other = []string{doc.Clusters[i].Endpoint.VIP}
 		doc.Clusters[i].Balancer = l.siteBalancer(doc.Clusters[i].Name)
+		// The log and metric stores, which a failover restarts (DR-34).
+		store := []string{doc.Clusters[i].Nodes[0].Name}
+		doc.Clusters[i].Monitoring = site.Monitoring{Elasticsearch: store, VictoriaMetrics: store}
 	}
 	d := l.Describe().DNS
 	doc.DR.DNS = &site.DNS{

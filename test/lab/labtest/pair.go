@@ -26,8 +26,8 @@ const packageDir = "/root/cpaas-install"
 // encryptionFile holds the key of the Secrets in etcd (DR-21).
 const encryptionFile = "/etc/kubernetes/encryption-provider.conf"
 
-// Pair is a lab with two installed clusters, west and east, each with one
-// control plane behind a balancer and VIP of its own.
+// Pair is a lab with two installed clusters, west and east, each behind a
+// balancer and VIP of its own.
 type Pair struct {
 	Lab        *lab.Lab
 	Site       *site.Site
@@ -37,7 +37,7 @@ type Pair struct {
 // Side is one cluster of the pair. Its clients go through its VIP.
 type Side struct {
 	Cluster site.Cluster
-	First   *lab.Node // its control plane
+	First   *lab.Node // its first control plane
 	Config  *rest.Config
 	API     kubernetes.Interface
 	Dynamic dynamic.Interface
@@ -48,14 +48,18 @@ func PairPlans() []lab.ClusterPlan {
 	return []lab.ClusterPlan{{Name: "west", ControlPlanes: 1, Balancer: true}, {Name: "east", ControlPlanes: 1, Balancer: true}}
 }
 
-// InstallPair brings up a pair and installs both clusters with the stand-in
+// InstallPair brings up a pair, a small one unless plans for west and east say
+// otherwise, and installs both clusters with the stand-in
 // installer, the second with the encryption key of the first. The platform's
 // name leads to west. The plugin etcd-sync is published and not installed.
-func InstallPair(t testing.TB, name string) *Pair {
+func InstallPair(t testing.TB, name string, plans ...lab.ClusterPlan) *Pair {
 	t.Helper()
+	if len(plans) == 0 {
+		plans = PairPlans()
+	}
 	pkg, err := corepackage.Build(t.Context(), corepackage.Options{Path: filepath.Join(t.TempDir(), "core.tar"), PayloadMB: 1})
 	must(t, err)
-	l := Up(t, lab.Options{Name: name, Clusters: PairPlans(),
+	l := Up(t, lab.Options{Name: name, Clusters: plans,
 		Package: &site.Package{Path: pkg.Path, Checksum: "sha256:" + pkg.SHA256, Architecture: string(pkg.Architecture)}})
 	text, err := os.ReadFile(l.Describe().SiteFile)
 	must(t, err)
@@ -65,9 +69,11 @@ func InstallPair(t testing.TB, name string) *Pair {
 	p.West = p.install(t, "west", pkg.Path)
 	key, err := p.West.First.Exec(t.Context(), "cat", encryptionFile)
 	must(t, err)
-	east, err := l.Node("east-1")
-	must(t, err)
-	must(t, east.WriteFile(t.Context(), encryptionFile, []byte(key), "0600"))
+	for _, n := range l.Nodes() {
+		if n.Cluster == "east" && n.Role == lab.ControlPlane {
+			must(t, n.WriteFile(t.Context(), encryptionFile, []byte(key), "0600"))
+		}
+	}
 	p.East = p.install(t, "east", pkg.Path)
 	return p
 }

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -144,8 +145,8 @@ func (r *rig) lag() {
 	require.Greater(r, time.Since(start), 5*time.Second)
 }
 
-// awaitError waits until /check and the Pod's log tell a failure, and the Pod
-// is not ready.
+// awaitError waits until /check and the log of the Pod that should mirror tell
+// a failure, and that Pod is not ready.
 func (r *rig) awaitError(text string) {
 	r.Helper()
 	labtest.Await(r, 90*time.Second, "the error "+text, func() error {
@@ -158,12 +159,12 @@ func (r *rig) awaitError(text string) {
 		}
 		for _, p := range r.pods() {
 			for _, c := range p.Status.Conditions {
-				if c.Type == corev1.PodReady && c.Status != corev1.ConditionFalse {
-					return fmt.Errorf("%s is ready: %s", p.Name, c.Status)
+				if c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse {
+					return nil
 				}
 			}
 		}
-		return nil
+		return errors.New("all Pods are ready")
 	})
 	r.awaitLog(text)
 }

@@ -38,6 +38,7 @@ func TestPair(t *testing.T) {
 	r.awaitCheck(clean)
 	t.Run("what is written in the west is read in the east", func(t *testing.T) { r.with(t).mirrors() })
 	t.Run("both sides hold the same", func(t *testing.T) { r.with(t).same() })
+	t.Run("the services that a failover restarts", func(t *testing.T) { r.with(t).services() })
 	r.faults()
 	t.Run("removal", func(t *testing.T) { r.with(t).removePlugin() })
 	t.Run("with a lease, as from 4.3.0", func(t *testing.T) { r.with(t).leaseWay() })
@@ -186,4 +187,18 @@ func (r *rig) mirrors() {
 	_, err = east.ConfigMaps(platformNamespace).Get(r.Context(), "settings", metav1.GetOptions{})
 	require.Error(r, err, "an excluded namespace is not mirrored")
 	r.awaitCheck(clean)
+}
+
+// services have Pods under the labels that the runbooks use (DR-34, DR-43).
+func (r *rig) services() {
+	for _, side := range []*labtest.Side{r.West, r.East} {
+		for _, name := range []string{"cpaas-elasticsearch", "alertmanager", "vmselect", "vminsert", "cluster-transformer", "warlock"} {
+			list, err := side.API.CoreV1().Pods(platformNamespace).List(r.Context(), metav1.ListOptions{LabelSelector: "service_name=" + name})
+			require.NoError(r, err)
+			require.NotEmpty(r, list.Items, "%s has no Pods of %s", side.Cluster.Name, name)
+		}
+		dns, err := side.API.AppsV1().Deployments("kube-system").Get(r.Context(), "coredns", metav1.GetOptions{})
+		require.NoError(r, err)
+		require.NotZero(r, dns.Status.ReadyReplicas)
+	}
 }

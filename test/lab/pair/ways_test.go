@@ -1,6 +1,10 @@
 package pair
 
 import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"strings"
 	"time"
@@ -83,13 +87,7 @@ func (r *rig) leaseWay() {
 	r.awaitLog("Start Sync update")
 	r.awaitCheck(clean)
 	require.Len(r, r.pods(), 2)
-	holder := func() string {
-		lease, err := r.East.API.CoordinationV1().Leases(platformNamespace).Get(r.Context(), "etcd-sync-mirror", metav1.GetOptions{})
-		require.NoError(r, err)
-		require.NotNil(r, lease.Spec.HolderIdentity)
-		return *lease.Spec.HolderIdentity
-	}
-	require.Equal(r, first, holder())
+	require.Equal(r, first, r.holder())
 	for _, p := range r.pods() {
 		if p.Name == first {
 			continue
@@ -100,13 +98,21 @@ func (r *rig) leaseWay() {
 	}
 	require.NoError(r, r.East.API.CoreV1().Pods(platformNamespace).Delete(r.Context(), first, metav1.DeleteOptions{}))
 	labtest.Await(r, 30*time.Second, "another Pod leads", func() error {
-		if now := holder(); now == "" || now == first {
+		if now := r.holder(); now == "" || now == first {
 			return fmt.Errorf("the holder is %q", now)
 		}
 		return nil
 	})
 	r.awaitCheck(clean)
 	r.removePlugin()
+}
+
+// holder of the Lease.
+func (r *rig) holder() string {
+	lease, err := r.East.API.CoordinationV1().Leases(platformNamespace).Get(r.Context(), "etcd-sync-mirror", metav1.GetOptions{})
+	require.NoError(r, err)
+	require.NotNil(r, lease.Spec.HolderIdentity)
+	return *lease.Spec.HolderIdentity
 }
 
 // tokenWay: the bootstrap Job fetches the credentials with the primary's token.
@@ -136,7 +142,32 @@ func (r *rig) tokenWay() {
 	}
 	r.awaitLog("Start Sync update")
 	r.awaitCheck(clean)
+	r.expiredCertificate()
 	r.removePlugin()
 	_, err = secrets.Get(r.Context(), "etcd-sync-active-cluster-token", metav1.GetOptions{})
 	require.NoError(r, err, "what people made stays")
+}
+
+// expiredCertificate: the primary's etcd refuses it, and a new one mends that.
+func (r *rig) expiredCertificate() {
+	secrets := r.East.API.CoreV1().Secrets(platformNamespace)
+	secret, err := secrets.Get(r.Context(), "remote-etcd-client", metav1.GetOptions{})
+	require.NoError(r, err)
+	ca, err := secrets.Get(r.Context(), "remote-etcd-ca", metav1.GetOptions{})
+	require.NoError(r, err)
+	signer, err := tls.X509KeyPair(ca.Data["tls.crt"], ca.Data["tls.key"])
+	require.NoError(r, err)
+	own, err := tls.X509KeyPair(secret.Data["tls.crt"], secret.Data["tls.key"])
+	require.NoError(r, err)
+	expired := *own.Leaf
+	expired.NotAfter = time.Now().Add(-time.Minute)
+	der, err := x509.CreateCertificate(rand.Reader, &expired, signer.Leaf, own.Leaf.PublicKey, signer.PrivateKey)
+	require.NoError(r, err)
+	secret.Data["tls.crt"] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	_, err = secrets.Update(r.Context(), secret, metav1.UpdateOptions{})
+	require.NoError(r, err)
+	require.NoError(r, r.East.API.CoreV1().Pods(platformNamespace).Delete(r.Context(), r.holder(), metav1.DeleteOptions{}))
+	r.awaitError("expired certificate")
+	require.NoError(r, secrets.Delete(r.Context(), "remote-etcd-client", metav1.DeleteOptions{}))
+	r.awaitCheck(clean)
 }

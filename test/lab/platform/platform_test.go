@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/acpflow/acpflow/test/lab/installer/pki"
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/synchronizer"
 )
 
 // newAPI is a client of a server that a test answers for.
@@ -79,4 +82,40 @@ func TestObjectsCanBeApplied(t *testing.T) {
 	require.Equal(t, map[string]string{ArchConstraint: "amd64"}, clusterObject(v)["metadata"].(object)["labels"])
 	v.Architectures = []string{"amd64", "arm64"}
 	require.NotContains(t, clusterObject(v)["metadata"], "labels", "a hybrid package sets no constraint")
+}
+
+// The console gives client certificates of its etcd to whoever knows the
+// registry's credentials, over TLS only.
+func TestEtcdClientCertificates(t *testing.T) {
+	ca, err := pki.NewCA("etcd-ca")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	e := &etcdClient{registry: &registry{config: ConsoleConfig{RegistryUser: "robot", RegistryPassword: "secret"}},
+		ca: filepath.Join(dir, "ca.crt"), key: filepath.Join(dir, "ca.key")}
+	require.NoError(t, os.WriteFile(e.ca, ca.Cert, 0o600))
+	require.NoError(t, os.WriteFile(e.key, ca.Key, 0o600))
+	get := func(secure bool, password string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(http.MethodGet, synchronizer.ClientPath, http.NoBody)
+		if secure {
+			req.TLS = &tls.ConnectionState{}
+		}
+		req.SetBasicAuth("robot", password)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, req)
+		return w
+	}
+	require.Equal(t, http.StatusUnauthorized, get(true, "wrong").Code)
+	require.Equal(t, http.StatusUnauthorized, get(false, "secret").Code)
+	var made struct{ CA, Cert, Key []byte }
+	require.NoError(t, json.NewDecoder(get(true, "secret").Body).Decode(&made))
+	require.Equal(t, ca.Cert, made.CA)
+	pair, err := tls.X509KeyPair(made.Cert, made.Key)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(made.CA))
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	require.NoError(t, err)
+
+	e.registry.config.RegistryUser = ""
+	require.Equal(t, http.StatusUnauthorized, get(true, "secret").Code, "without credentials of the registry nobody gets one")
 }
