@@ -57,7 +57,7 @@ func (r *rig) etcd(s *labtest.Side) *clientv3.Client {
 	c, err := clientv3.New(clientv3.Config{Endpoints: []string{"https://" + s.Cluster.Endpoint.VIP + ":2379"}, Logger: zap.NewNop(),
 		DialTimeout: 5 * time.Second, TLS: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12}})
 	require.NoError(r, err)
-	r.Cleanup(func() { c.Close() })
+	r.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
