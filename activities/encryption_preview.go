@@ -8,6 +8,7 @@ import (
 
 	"github.com/acpflow/acpflow/internal/encryption"
 	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/kube"
 )
 
 // secretsPrefix is where etcd keeps Secrets.
@@ -142,7 +143,7 @@ func (a *Encryption) othersReady(ctx context.Context, side *mergeSide, except st
 		if nodes[i].Name == except {
 			return nil
 		}
-		return a.ready(ctx, nodes[i])
+		return a.ask(ctx, nodes[i], (*kube.Client).Serving) // before a merge it may lack the primary's key
 	})
 	if err != nil && ctx.Err() == nil {
 		return fault.New(fault.ClassOf(err), "find every other API server ready", side.scope.Cluster, "mend it first: one node at a time", err)
@@ -150,14 +151,14 @@ func (a *Encryption) othersReady(ctx context.Context, side *mergeSide, except st
 	return err
 }
 
-// ready asks a node's own API server.
-func (a *Encryption) ready(ctx context.Context, node Node) error {
+// ask asks a node's own API server.
+func (a *Encryption) ask(ctx context.Context, node Node, question func(*kube.Client, context.Context) error) error {
 	client, err := (&Cluster{Hosts: a.Hosts}).openThrough(ctx, node)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return client.Ready(ctx)
+	return question(client, ctx)
 }
 
 // RewriteSecrets stores every Secret of the standby anew that lies under a name

@@ -10,6 +10,7 @@ import (
 
 	"github.com/acpflow/acpflow/internal/encryption"
 	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/kube"
 	"github.com/acpflow/acpflow/internal/secret"
 	"github.com/acpflow/acpflow/internal/ssh"
 )
@@ -22,8 +23,12 @@ type StageInput struct {
 	Kind    encryption.Kind `json:"kind,omitempty"` // stage; "" = the file from before the merge
 }
 
-// serverReady is how long a restarted API server may need to be ready.
-const serverReady = 5 * time.Minute
+// How long a restarted API server may need to be ready, and how long to wait for
+// what it may never be able to read.
+const (
+	serverReady = 5 * time.Minute
+	serverSync  = 40 * time.Second
+)
 
 // InstallKeys gives one control plane a stage's file, restarts its API server and
 // waits until that is ready and began after the change (FAQ-03, FAQ-04). A node
@@ -50,7 +55,7 @@ func (a *Encryption) InstallKeys(ctx context.Context, in StageInput) (Evidence, 
 	if side == &m.standby && m.primary.lowest() < 1 {
 		return Evidence{}, fault.New(fault.Gate, "install the merged keys", in.Primary, "give every node of the primary the merged file first", errors.New("the primary does not have it yet"))
 	}
-	return a.settleNode(ctx, side, node, side.files[max(stage, node.stage)])
+	return a.settleNode(ctx, side, node, side.files[max(stage, node.stage)], false)
 }
 
 // RestoreKeys puts back what one control plane had before the merge, with the
@@ -64,7 +69,7 @@ func (a *Encryption) RestoreKeys(ctx context.Context, in StageInput) (Evidence, 
 	if ok, why := m.returns(); !ok {
 		return Evidence{Summary: in.Node + " keeps its file: " + why, Host: in.Node}, nil
 	}
-	return a.settleNode(ctx, side, node, side.original)
+	return a.settleNode(ctx, side, node, side.original, true)
 }
 
 // stageOf finds the node of an input in the merge as it stands.
@@ -92,8 +97,9 @@ func (s *mergeSide) lowest() int {
 	return out
 }
 
-// settleNode makes a node's file the wanted one and its API server one that has read it.
-func (a *Encryption) settleNode(ctx context.Context, side *mergeSide, node *mergeNode, file secret.Value) (Evidence, error) {
+// settleNode makes a node's file the wanted one and its API server one that has
+// read it. An old file need not read what the primary wrote: it did not before.
+func (a *Encryption) settleNode(ctx context.Context, side *mergeSide, node *mergeNode, file secret.Value, old bool) (Evidence, error) {
 	if err := a.othersReady(ctx, side, node.node.Name); err != nil {
 		return Evidence{}, err
 	}
@@ -106,7 +112,7 @@ func (a *Encryption) settleNode(ctx context.Context, side *mergeSide, node *merg
 	if err != nil {
 		return Evidence{}, err
 	}
-	if err := a.awaitServer(ctx, node.node); err != nil {
+	if err := a.awaitServer(ctx, node.node, old); err != nil {
 		return Evidence{}, err
 	}
 	return Evidence{Summary: fmt.Sprintf("%s: file %.12s, %s, the API server is ready", node.node.Name, encryption.Hash(file), strings.Join(strings.Fields(out.Stdout), " ")),
@@ -157,15 +163,20 @@ systemctl restart kubelet.service || fail "kubelet does not restart"
 echo "the API server is restarted"
 `
 
-// awaitServer waits until a node's API server is one that has read the file, and ready.
-func (a *Encryption) awaitServer(ctx context.Context, node Node) error {
+// awaitServer waits until a node's API server is one that has read the file, and
+// ready. With an old file it is enough, after a while, that it serves.
+func (a *Encryption) awaitServer(ctx context.Context, node Node, old bool) error {
 	var last error
-	for end := time.Now().Add(serverReady); ; {
-		last = a.freshAndReady(ctx, node)
+	question := (*kube.Client).Ready
+	for start := time.Now(); ; {
+		if old && time.Since(start) > serverSync {
+			question = (*kube.Client).Serving
+		}
+		last = a.freshAnd(ctx, node, question)
 		if last == nil || ctx.Err() != nil {
 			return last
 		}
-		if time.Now().After(end) {
+		if time.Since(start) > serverReady {
 			return fault.New(fault.Stalled, "wait for the API server", node.Name, "look at its log (crictl logs) and at kubelet's, mend it, then retry", last)
 		}
 		report(ctx, Progress{Text: node.Name + ": waiting for the API server: " + clip(message(last), 200)})
@@ -175,7 +186,7 @@ func (a *Encryption) awaitServer(ctx context.Context, node Node) error {
 	}
 }
 
-func (a *Encryption) freshAndReady(ctx context.Context, node Node) error {
+func (a *Encryption) freshAnd(ctx context.Context, node Node, question func(*kube.Client, context.Context) error) error {
 	conn, err := a.Hosts.connect(ctx, node)
 	if err != nil {
 		return err
@@ -187,5 +198,5 @@ func (a *Encryption) freshAndReady(ctx context.Context, node Node) error {
 	if state := strings.TrimSpace(out.Stdout); state != "fresh" {
 		return fmt.Errorf("the API server is %s", state)
 	}
-	return a.ready(ctx, node)
+	return a.ask(ctx, node, question)
 }

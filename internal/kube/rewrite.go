@@ -2,8 +2,9 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,21 +12,55 @@ import (
 	"github.com/acpflow/acpflow/internal/fault"
 )
 
+// informers is the check of an API server that has not read all it keeps in
+// memory. With Secrets that it can't decrypt it fails for ever, and all else works.
+const informers = "informer-sync"
+
 // Ready demands that the API server itself says it is ready. One that says
 // otherwise is fault.Protocol: it may become so.
 func (c *Client) Ready(ctx context.Context) error {
-	body, err := c.typed.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
-	if err == nil && string(body) != "ok" {
-		err = fmt.Errorf("/readyz says %q", shorten(string(body)))
+	failing, err := c.failing(ctx)
+	if err == nil && len(failing) > 0 {
+		err = c.unready(failing)
 	}
-	var status apierrors.APIStatus
-	if errors.As(err, &status) {
-		return fault.New(fault.Protocol, "ask whether the API server is ready", c.place, "", redacted{err})
+	return err
+}
+
+// Serving is Ready of an API server that may have Secrets which it can't decrypt.
+func (c *Client) Serving(ctx context.Context) error {
+	failing, err := c.failing(ctx)
+	if failing = slices.DeleteFunc(failing, func(n string) bool { return n == informers }); err == nil && len(failing) > 0 {
+		err = c.unready(failing)
 	}
-	if err != nil {
-		return c.fault("ask whether the API server is ready", err)
+	return err
+}
+
+func (c *Client) unready(failing []string) error {
+	return fault.New(fault.Protocol, "ask whether the API server is ready", c.place, "", fmt.Errorf("not yet: %s", shorten(strings.Join(failing, ", "))))
+}
+
+// failing names the checks of /readyz that fail.
+func (c *Client) failing(ctx context.Context) ([]string, error) {
+	const op = "ask whether the API server is ready"
+	answer := c.typed.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx)
+	body, err := answer.Raw()
+	if err == nil && string(body) == "ok" {
+		return nil, nil
 	}
-	return nil
+	var out []string
+	for line := range strings.Lines(string(body)) {
+		if name, ok := strings.CutPrefix(line, "[-]"); ok {
+			name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
+			out = append(out, name)
+		}
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	if err == nil {
+		return nil, fault.New(fault.Protocol, op, c.place, "", fmt.Errorf("/readyz says %q", shorten(string(body))))
+	}
+	return nil, c.fault(op, err)
 }
 
 // RewriteSecret has the API server store a Secret anew, unchanged, with the key

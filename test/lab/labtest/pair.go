@@ -57,6 +57,18 @@ func InstallPair(t testing.TB, name string, plans ...lab.ClusterPlan) *Pair {
 	if len(plans) == 0 {
 		plans = PairPlans()
 	}
+	return installPair(t, name, plans, true)
+}
+
+// InstallStrangers is InstallPair of clusters that have encryption keys of their
+// own, under the same name: what FAQ-01 is about.
+func InstallStrangers(t testing.TB, name string, plans ...lab.ClusterPlan) *Pair {
+	t.Helper()
+	return installPair(t, name, plans, false)
+}
+
+func installPair(t testing.TB, name string, plans []lab.ClusterPlan, sameKey bool) *Pair {
+	t.Helper()
 	pkg, err := corepackage.Build(t.Context(), corepackage.Options{Path: filepath.Join(t.TempDir(), "core.tar"), PayloadMB: 1})
 	must(t, err)
 	l := Up(t, lab.Options{Name: name, Clusters: plans,
@@ -67,11 +79,13 @@ func InstallPair(t testing.TB, name string, plans ...lab.ClusterPlan) *Pair {
 	must(t, err)
 	p := &Pair{Lab: l, Site: s}
 	p.West = p.install(t, "west", pkg.Path)
-	key, err := p.West.First.Exec(t.Context(), "cat", encryptionFile)
-	must(t, err)
-	for _, n := range l.Nodes() {
-		if n.Cluster == "east" && n.Role == lab.ControlPlane {
-			must(t, n.WriteFile(t.Context(), encryptionFile, []byte(key), "0600"))
+	if sameKey {
+		key, err := p.West.First.Exec(t.Context(), "cat", encryptionFile)
+		must(t, err)
+		for _, n := range l.Nodes() {
+			if n.Cluster == "east" && n.Role == lab.ControlPlane {
+				must(t, n.WriteFile(t.Context(), encryptionFile, []byte(key), "0600"))
+			}
 		}
 	}
 	p.East = p.install(t, "east", pkg.Path)
