@@ -41,7 +41,7 @@ func newRootCmd() *cobra.Command {
 		Version:       version(),
 	}
 	root.AddCommand(
-		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(), newInstallPairCmd(), newEnableSyncCmd(), newMergeKeysCmd(),
+		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(), newInstallPairCmd(), newEnableSyncCmd(), newMergeKeysCmd(), newPushCmd(),
 		newCheckCmd(), newMonitorCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
 		newDecideCmd(), newAbortCmd(),

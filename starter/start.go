@@ -93,6 +93,9 @@ func (f *startFlags) begin(cmd *cobra.Command, c client.Client, book workflows.R
 	if err := f.request.Validate(); err != nil {
 		return nil, runError(err)
 	}
+	if err := book.Accepts(f.request); err != nil {
+		return nil, runError(err)
+	}
 	if f.limit > 0 && !f.wait {
 		return nil, failf(exitBadInput, "--wait-timeout needs --wait")
 	}

@@ -30,6 +30,9 @@ type settings struct {
 	Activities     int           `env:"ACPFLOW_MAX_ACTIVITIES" envDefault:"50"`
 	DeploymentName string        `env:"ACPFLOW_DEPLOYMENT_NAME"`
 	BuildID        string        `env:"ACPFLOW_BUILD_ID"`
+
+	Violet          string `env:"ACPFLOW_VIOLET" envDefault:"violet"` // the vendor's upload tool: a path, or a name in PATH
+	VioletArguments bool   `env:"ACPFLOW_VIOLET_ARGUMENTS"`           // it may get passwords as arguments
 }
 
 // progressEvery is how fresh the progress of an activity is for its watchers.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/internal/ssh"
+	"github.com/acpflow/acpflow/internal/violet"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -43,6 +44,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Sides{Hosts: hosts},
 		&activities.Encryption{Hosts: hosts},
 		&activities.Contract{Hosts: hosts},
+		&activities.Packages{Tool: violet.Tool{Path: cfg.Violet}, Arguments: cfg.VioletArguments},
 		&activities.DNS{Hosts: hosts},
 		&activities.Forwarding{Hosts: hosts},
 		&activities.Consistency{Hosts: hosts},

@@ -16,6 +16,7 @@ const (
 	AddArchitectureName = "AddArchitecture"
 	InstallPairName     = "InstallPair"
 	MergeKeysName       = "MergeEncryptionKeys"
+	PushPackagesName    = "PushPackages"
 	FixName             = "Fix"
 	UndoFixName         = "UndoFix"
 	EnableSyncName      = "EnableSync"

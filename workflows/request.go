@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/site"
 )
 
@@ -26,6 +27,8 @@ type Request struct {
 	SkipProbes  bool   `json:"skipProbes,omitempty"`  // don't probe the network between the nodes and the load balancer
 	Full        bool   `json:"full,omitempty"`        // CheckSync: read and compare everything, whatever was read lately
 	DryRun      bool   `json:"dryRun,omitempty"`      // stop before the first step that changes anything
+
+	Push *activities.PackagePush `json:"push,omitempty"` // what PushPackages uploads
 }
 
 // Values of Request.OnFailure.

@@ -23,6 +23,20 @@ type Runbook struct {
 	// Steps builds the list from the site alone; it does no I/O and is also
 	// what `acpflow plan` calls.
 	Steps func(s *site.Site, c *site.Cluster, out *Progress) []Step
+	// Demands refuses a request that lacks what this book needs; nil = nothing more.
+	Demands func(Request) error
+}
+
+// Accepts reports why the book can't run on a request. Errors are non-retryable
+// InvalidInput.
+func (b Runbook) Accepts(r Request) error {
+	if b.Demands == nil {
+		return nil
+	}
+	if err := b.Demands(r); err != nil {
+		return invalidInput(err)
+	}
+	return nil
 }
 
 // run is one execution of a runbook.
@@ -54,6 +68,9 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 		return err
 	}
 	r.progress.Request = req
+	if err := r.book.Accepts(req); err != nil {
+		return err
+	}
 	snapshot, cluster, err := r.load(ctx)
 	if err != nil {
 		return err

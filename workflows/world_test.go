@@ -71,7 +71,7 @@ func (w *world) answers() {
 		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
 		"ObserveSide", "JudgePair", "RecordCheck", "MeasureLag", "ReviewContract", "DescribeLease",
 		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "ObserveInstall", "PointPlatform",
-		"PreviewMerge", "BackUpKeys", "DropBackups", "InstallKeys", "RestoreKeys", "RewriteSecrets", "ProveSecrets", "FinishMerge",
+		"PreviewMerge", "BackUpKeys", "DropBackups", "InstallKeys", "RestoreKeys", "RewriteSecrets", "ProveSecrets", "FinishMerge", "VerifyPackage", "PushPackage",
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture", "RestoreTemporary"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
 	}
