@@ -62,6 +62,9 @@ type Agent struct {
 // kubelet that stops does not stop them.
 func Run(ctx context.Context, c Config) error {
 	agent := &Agent{Manifests: ManifestDir, Store: Store{StoreDir}}
+	if err := agent.Store.Sweep(ctx); err != nil {
+		slog.Error("containers that nobody knows", "error", err)
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { agent.keepPods(ctx) })
 	wg.Go(func() { keepRegistered(ctx, c, agent) })

@@ -144,6 +144,31 @@ func (s Store) Remove(ctx context.Context, c Container) error {
 	return err
 }
 
+// Sweep ends what a kubelet started and was killed before it could remember: a
+// container that nobody knows would keep its port for ever. Only for a kubelet that
+// begins.
+func (s Store) Sweep(ctx context.Context) error {
+	containers, err := s.List()
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, c := range containers {
+		known[c.unit()] = true
+	}
+	out, err := exec.CommandContext(ctx, "systemctl", "list-units", "--plain", "--no-legend", "cri-*.service").Output()
+	if err != nil {
+		return fmt.Errorf("systemctl list-units: %w", err)
+	}
+	var errs []error
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Fields(line); len(fields) > 0 && !known[fields[0]] {
+			errs = append(errs, run(ctx, "systemctl", "stop", fields[0]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func run(ctx context.Context, name string, args ...string) error {
 	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if err != nil {
