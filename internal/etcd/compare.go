@@ -26,13 +26,13 @@ type tally struct {
 	alike    int
 	digest   digest
 	suspects []suspect
-	beyond   []suspect // of the suspects that were too many: one per resource and kind
-	primary  []int64   // ignored keys by class
+	beyond   map[crowd]*suspect // of the suspects that were too many: one per resource and kind
+	primary  []int64            // ignored keys by class
 	standby  []int64
 }
 
 func newTally(classes int) *tally {
-	return &tally{primary: make([]int64, classes), standby: make([]int64, classes)}
+	return &tally{beyond: map[crowd]*suspect{}, primary: make([]int64, classes), standby: make([]int64, classes)}
 }
 
 func (t *tally) add(o *tally) {
@@ -62,17 +62,19 @@ type suspect struct {
 	times int   // stands for so many keys of its resource; 0 = for itself
 }
 
+// crowd are suspects of one resource that differ in the same way.
+type crowd struct {
+	resource string
+	kind     Kind
+}
+
 // crowd counts a suspect instead of keeping it.
 func (t *tally) crowd(s suspect) {
-	resource := parseKey(s.key).kind()
-	for i := range t.beyond {
-		if t.beyond[i].kind == s.kind && parseKey(t.beyond[i].key).kind() == resource {
-			t.beyond[i].times++
-			return
-		}
+	id := crowd{parseKey(s.key).kind(), s.kind}
+	if t.beyond[id] == nil {
+		t.beyond[id] = &s
 	}
-	s.times = 1
-	t.beyond = append(t.beyond, s)
+	t.beyond[id].times++
 }
 
 // comparison reads both sides at their pinned revisions.
@@ -84,7 +86,6 @@ type comparison struct {
 	mu    sync.Mutex
 	total *tally
 	done  int64
-	known int64 // keys there are on the primary
 }
 
 func newComparison(primary, standby snapshot, r rules, report func(Progress)) *comparison {
@@ -141,7 +142,7 @@ func (c *comparison) band(ctx context.Context, b band) error {
 	defer c.mu.Unlock()
 	c.total.add(t)
 	c.done += b.keys
-	c.report(Progress{Text: "comparing keys and values", Done: c.done, Total: c.known})
+	c.report(Progress{Text: "comparing keys and values", Done: c.done})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -130,10 +131,12 @@ func (p *prover) settle(ctx context.Context) error {
 	}
 	out := &p.proof
 	out.Compared, out.Alike, out.Moving = p.found.compared, p.found.alike+s.alike, len(s.moving)
+	drift := slices.Clone(s.drift)
 	for _, b := range p.found.beyond {
 		out.Once += b.times
+		drift = append(drift, *b)
 	}
-	out.Resources = group(append(s.drift, p.found.beyond...))
+	out.Resources = group(drift)
 	for _, r := range out.Resources {
 		out.Missed, out.Surplus, out.Different = out.Missed+r.Missed, out.Surplus+r.Surplus, out.Different+r.Different
 	}

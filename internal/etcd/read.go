@@ -10,9 +10,9 @@ import (
 
 // Bounds of one page. What is in memory at a time is some ten pages.
 const (
-	pageBytes = 1 << 20
+	pageBytes = 768 << 10
 	pageFirst = 256 // keys, of a resource whose size isn't known yet
-	pageMost  = 4096
+	pageMost  = 3000
 	batch     = 100 // keys read by name in one request; etcd's --max-txn-ops is 128
 )
 

@@ -68,49 +68,61 @@ func (s *settling) settle(ctx context.Context, suspects []suspect) error {
 	return nil
 }
 
-// look reads the open keys at fresh revisions.
+// look reads the open keys at fresh revisions, some at a time: their values must
+// fit into memory.
 func (s *settling) look(ctx context.Context, last bool) error {
 	s.looked = max(s.looked, len(s.open))
-	keys := make([]string, len(s.open))
-	for i, k := range s.open {
-		keys[i] = k.key
-	}
-	ours, theirs, err := s.both(ctx, keys)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
 	var still []*watchedKey
-	for _, k := range s.open {
-		p, t := ours[k.key], theirs[k.key]
-		kind, alike := verdict(k.key, p, t)
-		if alike {
-			s.alike++
+	for part := range slices.Chunk(s.open, readAtOnce) {
+		keys := make([]string, len(part))
+		for i, k := range part {
+			keys[i] = k.key
 		}
-		if kind == "" {
-			continue
-		}
-		if kind != k.kind || modOf(p) != k.mod {
-			k.kind, k.mod, k.since = kind, modOf(p), now
-		}
-		if now.Sub(k.since) >= s.patience {
-			s.drift = append(s.drift, k.suspect)
-			continue
-		}
-		follows, err := s.follows(ctx, k, p, t, last)
-		switch {
-		case err != nil:
+		ours, theirs, err := s.both(ctx, keys)
+		if err != nil {
 			return err
-		case follows:
-			s.moving = append(s.moving, k.key)
-		case last:
-			s.drift = append(s.drift, k.suspect)
-		default:
-			still = append(still, k)
+		}
+		for _, k := range part {
+			open, err := s.judge(ctx, k, ours[k.key], theirs[k.key], last)
+			if err != nil {
+				return err
+			}
+			if open {
+				still = append(still, k)
+			}
 		}
 	}
 	s.open = still
 	return nil
+}
+
+// judge decides about one key, or leaves it open.
+func (s *settling) judge(ctx context.Context, k *watchedKey, p, t *mvccpb.KeyValue, last bool) (open bool, err error) {
+	kind, alike := verdict(k.key, p, t)
+	if alike {
+		s.alike++
+	}
+	if kind == "" {
+		return false, nil
+	}
+	now := time.Now()
+	if kind != k.kind || modOf(p) != k.mod {
+		k.kind, k.mod, k.since = kind, modOf(p), now
+	}
+	if now.Sub(k.since) >= s.patience {
+		s.drift = append(s.drift, k.suspect)
+		return false, nil
+	}
+	follows, err := s.follows(ctx, k, p, t, last)
+	switch {
+	case err != nil:
+		return false, err
+	case follows:
+		s.moving = append(s.moving, k.key)
+	case last:
+		s.drift = append(s.drift, k.suspect)
+	}
+	return !follows && !last, nil
 }
 
 // both reads keys on both sides at fresh revisions, the standby's first: what
