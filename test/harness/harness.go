@@ -9,15 +9,39 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/test/gobuild"
 )
 
+// programs remembers what this process has built: tests start them again and
+// again, and even finding out that nothing changed takes seconds.
+var programs struct {
+	sync.Mutex
+	paths map[string]string
+}
+
 // Build compiles the named main package of the root module ("worker" or
-// "starter") into the repository's bin folder, as `make build` does, and
-// returns the program's path. Go links it again only when something changed.
+// "starter") into the repository's bin folder, as `make build` does, once in
+// the life of this process, and returns the program's path.
 func Build(ctx context.Context, name string) (string, error) {
+	programs.Lock()
+	defer programs.Unlock()
+	if path, done := programs.paths[name]; done {
+		return path, nil
+	}
+	path, err := build(ctx, name)
+	if err == nil {
+		if programs.paths == nil {
+			programs.paths = map[string]string{}
+		}
+		programs.paths[name] = path
+	}
+	return path, err
+}
+
+func build(ctx context.Context, name string) (string, error) {
 	root, err := gobuild.Root()
 	if err != nil {
 		return "", err
@@ -32,9 +56,9 @@ func Build(ctx context.Context, name string) (string, error) {
 	if out, err := agents.CombinedOutput(); err != nil {
 		return "", fault.New(fault.Internal, "build the probe agents", name, "read the compiler's message", fmt.Errorf("%w: %s", err, out))
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./"+name)
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
+	compile := exec.CommandContext(ctx, "go", "build", "-o", path, "./"+name)
+	compile.Dir = root
+	if out, err := compile.CombinedOutput(); err != nil {
 		return "", fault.New(fault.Internal, "build program", name, "read the compiler's message", fmt.Errorf("%w: %s", err, out))
 	}
 	return path, nil

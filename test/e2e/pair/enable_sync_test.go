@@ -20,7 +20,7 @@ import (
 )
 
 // enable makes east the standby and returns the run's end.
-func (r *rig) enable(name, version string) (string, *workflows.Progress) {
+func (r *stage) enable(name, version string) (string, *workflows.Progress) {
 	r.Helper()
 	id := r.start("enable-sync", r.document(name, nil), "east")
 	p := r.succeeds(id)
@@ -35,7 +35,7 @@ func (r *rig) enable(name, version string) (string, *workflows.Progress) {
 	return id, p
 }
 
-func (r *rig) side(name string) *labtest.Side {
+func (r *stage) side(name string) *labtest.Side {
 	if name == "west" {
 		return r.West
 	}
@@ -43,7 +43,7 @@ func (r *rig) side(name string) *labtest.Side {
 }
 
 // listens reports whether the VIP of a side forwards the etcd port.
-func (r *rig) listens(side *labtest.Side) bool {
+func (r *stage) listens(side *labtest.Side) bool {
 	conn, err := net.DialTimeout("tcp", net.JoinHostPort(side.Cluster.Endpoint.VIP, "2379"), 3*time.Second)
 	if err != nil {
 		return false
@@ -53,7 +53,7 @@ func (r *rig) listens(side *labtest.Side) bool {
 }
 
 // mirrors writes on the primary and reads on the standby.
-func (r *rig) mirrors() {
+func (r *stage) mirrors() {
 	r.Helper()
 	name := "proof-" + fmt.Sprint(time.Now().UnixNano())
 	const space = lab.CanaryNamespace
@@ -74,7 +74,7 @@ func (r *rig) mirrors() {
 	})
 }
 
-func (r *rig) seedWay() {
+func (r *stage) seedWay() {
 	defer r.removePlugin(r.East)
 	_, p := r.enable("seed", "v4.1.0")
 	assert.Equal(r, "seed", step(p, "sync.03-version").Evidence.Facts["way"])
@@ -103,7 +103,7 @@ func (r *rig) seedWay() {
 
 // An answer that nobody understands is never good: a person is asked, and while
 // it is so the synchronizer is not removed either.
-func (r *rig) checkNotUnderstood() {
+func (r *stage) checkNotUnderstood() {
 	defer r.removePlugin(r.East)
 	require.NoError(r, r.Lab.BreakSync(r.Context(), "east", lab.SyncFaults{CheckText: "everything is fine"}))
 	defer func() { _ = r.Lab.MendSync(r.Context(), "east") }()
@@ -125,7 +125,7 @@ func (r *rig) checkNotUnderstood() {
 	assert.Empty(r, r.synchronizers(r.East))
 }
 
-func (r *rig) leaseWay() {
+func (r *stage) leaseWay() {
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.0"))
 	defer r.removePlugin(r.East)
 	_, p := r.enable("lease", "v4.3.0")
@@ -143,7 +143,7 @@ func (r *rig) leaseWay() {
 	}
 }
 
-func (r *rig) tokenWay() {
+func (r *stage) tokenWay() {
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.1"))
 	defer r.removePlugin(r.East)
 	id, p := r.enable("token", "v4.3.1")
@@ -157,10 +157,10 @@ func (r *rig) tokenWay() {
 	assert.NotEmpty(r, token)
 	assert.Equal(r, token, copied.Data[syncplugin.TokenKey])
 	assert.NotContains(r, string(r.history(id)), string(token), "the token is not in history")
-	assert.NotContains(r, r.worker.Log(), string(token))
+	assert.NotContains(r, r.world.Worker.Log(), string(token))
 }
 
-func (r *rig) unknownVersion() {
+func (r *stage) unknownVersion() {
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.7.0"))
 	id := r.start("enable-sync", r.document("unknown", nil), "east")
 	gate := r.gate(id, "sync.03-version")

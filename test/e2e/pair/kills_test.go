@@ -34,7 +34,7 @@ func (w *witness) count() int {
 }
 
 // watches starts a witness; it ends with the test.
-func (r *rig) watches(open func(context.Context, metav1.ListOptions) (watch.Interface, error), selector string) *witness {
+func (r *stage) watches(open func(context.Context, metav1.ListOptions) (watch.Interface, error), selector string) *witness {
 	r.Helper()
 	long := int64((20 * time.Minute).Seconds())
 	stream, err := open(r.Context(), metav1.ListOptions{LabelSelector: selector, TimeoutSeconds: &long})
@@ -54,7 +54,7 @@ func (r *rig) watches(open func(context.Context, metav1.ListOptions) (watch.Inte
 }
 
 // elasticsearch runs a service that is restarted after the copy (DR-34).
-func (r *rig) elasticsearch(replicas int32) {
+func (r *stage) elasticsearch(replicas int32) {
 	r.Helper()
 	labels := map[string]string{"service_name": "cpaas-elasticsearch"}
 	deployments := r.East.API.AppsV1().Deployments(syncplugin.Namespace)
@@ -79,7 +79,7 @@ func (r *rig) elasticsearch(replicas int32) {
 
 // The worker is killed in every step that changes something: the end is the same,
 // and everything was done once.
-func (r *rig) killedEverywhere() {
+func (r *stage) killedEverywhere() {
 	defer r.removePlugin(r.East)
 	r.elasticsearch(2)
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.1"))

@@ -1,4 +1,4 @@
-package dr
+package pair
 
 import (
 	"os"
@@ -8,29 +8,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/site"
-	"github.com/acpflow/acpflow/test/lab/labtest"
 )
-
-var modules = schema.GroupVersionResource{Group: "cluster.alauda.io", Version: "v1alpha1", Resource: "moduleinfoes"}
 
 // uninstall removes the synchronizer behind acpflow's back.
 func (r *rig) uninstall(t *testing.T) {
 	t.Helper()
-	err := r.east.Dynamic.Resource(modules).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "cpaas.io/module-name=etcd-sync"})
-	require.NoError(t, err)
-	labtest.Await(t, time.Minute, "the synchronizer goes", func() error {
-		_, err := r.east.API.AppsV1().Deployments("cpaas-system").Get(t.Context(), "etcd-sync", metav1.GetOptions{})
-		if err == nil {
-			return os.ErrExist
-		}
-		return nil
-	})
+	(&stage{T: t}).removePlugin(r.east)
 }
 
 // The synchronizer is gone: that is a failure, unless a person has said why.
@@ -49,36 +36,6 @@ func TestAbsentOnPurposeIsNotVanished(t *testing.T) {
 		assert.Equal(t, checks.Waived, f.Outcome)
 		assert.Contains(t, f.Reason, "upgrade to 4.2")
 	})
-	r.Succeeds(t, r.Start(t, "enable-sync", name, "--cluster", east))
-	r.clean(t)
-}
-
-// Each edition's synchronizer is installed its own way; one that nobody knows is not.
-func TestEnableSyncByVersion(t *testing.T) {
-	r := built(t)
-	r.seeded(t)
-	for _, version := range []string{"v4.3.0", "v4.3.1"} {
-		t.Run(version, func(t *testing.T) {
-			r.uninstall(t)
-			require.NoError(t, r.lab.PublishSync(t.Context(), east, version))
-			r.Succeeds(t, r.Start(t, "enable-sync", name, "--cluster", east))
-			f := found(r.clean(t), pair.Installed)
-			assert.Contains(t, f.Seen, version)
-		})
-	}
-	t.Run("unknown", func(t *testing.T) {
-		r.uninstall(t)
-		require.NoError(t, r.lab.PublishSync(t.Context(), east, "v9.0.0"))
-		id := r.Start(t, "enable-sync", name, "--cluster", east)
-		p := r.Until(t, id, "a gate", asked)
-		assert.Contains(t, p.Gate.Error, "v9.0.0")
-		r.Decide(t, id, "abort", "wait for a release that knows it")
-		require.Error(t, r.Failure(t, id))
-		infos, err := r.east.Dynamic.Resource(modules).List(t.Context(), metav1.ListOptions{LabelSelector: "cpaas.io/module-name=etcd-sync"})
-		require.NoError(t, err)
-		assert.Empty(t, infos.Items, "nothing was installed")
-	})
-	require.NoError(t, r.lab.PublishSync(t.Context(), east, "v4.3.1"))
 	r.Succeeds(t, r.Start(t, "enable-sync", name, "--cluster", east))
 	r.clean(t)
 }

@@ -1,7 +1,7 @@
-// Package dr runs acpflow on two data centres as a user does: the real worker
+// Package pair runs acpflow on two data centres as a user does: the real worker
 // and CLI, the real Temporal server, a pair of clusters on the lab's nodes, and
 // every fault that a check must see. It needs root on Debian 12.
-package dr
+package pair
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package dr
+package pair
 
 import (
 	"fmt"
