@@ -96,9 +96,19 @@ func (s side) deep() []func(context.Context) {
 	}
 }
 
+// Tries of a read that can fail for a moment, and the pause between them: a
+// check comes again, but a blip should not be what it tells.
+const (
+	readTries = 3
+	readPause = 500 * time.Millisecond
+)
+
 // known makes a fact of what a read gives.
 func known[T any](ctx context.Context, read func(context.Context) (T, error)) pair.Known[T] {
 	value, err := read(ctx)
+	for try := 1; try < readTries && err != nil && !fault.ClassOf(err).Permanent() && pause(ctx, readPause) == nil; try++ {
+		value, err = read(ctx)
+	}
 	if err != nil {
 		return pair.Unknown[T](clip(message(err), 500))
 	}

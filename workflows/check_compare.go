@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -14,17 +15,16 @@ import (
 
 // vendor asks the synchronizer's own check.
 func (c *syncCheck) vendor() Step {
-	return unless(c.noSynchronizer, Step{
+	return unless(func() string { return cmp.Or(c.noSynchronizer(), c.noPair()) }, Step{
 		StepInfo: StepInfo{
 			ID: "check.02-vendor-check", Title: "Ask the synchronizer's own check for missed and surplus keys", Source: []string{"DR-33"}, Effect: Read,
 			Calls: []string{"curl http://$(kubectl -n cpaas-system get svc etcd-sync-monitor -o jsonpath='{.spec.clusterIP}')/check   # on the standby"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			c.facts.Vendor = c.askVendor(ctx)
-			v, err := c.facts.Vendor.Get()
-			if ctx.Err() != nil {
-				return activities.Evidence{}, ctx.Err()
+			if err := c.compareOnce(ctx); err != nil {
+				return activities.Evidence{}, err
 			}
+			v, err := c.facts.Vendor.Get()
 			summary := fmt.Sprintf("%d missed keys, %d surplus keys", v.Missed, v.Surplus)
 			switch {
 			case err != nil:
@@ -54,12 +54,6 @@ func (c *syncCheck) noSynchronizer() string {
 	return ""
 }
 
-func (c *syncCheck) askVendor(ctx workflow.Context) pair.Known[pair.Vendor] {
-	var a *activities.Sync
-	f := workflow.ExecuteActivity(watching(ctx, "Ask the synchronizer's check"), a.FetchCheck, c.scope(c.facts.Roles().Standby))
-	return read(ctx, f, activities.VendorFact)
-}
-
 // prove compares both etcds key by key and value by value.
 func (c *syncCheck) prove() Step {
 	return unless(c.noPair, Step{
@@ -68,7 +62,7 @@ func (c *syncCheck) prove() Step {
 			Calls: []string{"etcd Range /registry at a pinned revision   # both sides; only what changed, when the last full comparison is less than an hour old"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			if err := c.compare(ctx, c.since(ctx)); err != nil {
+			if err := c.compareOnce(ctx); err != nil {
 				return activities.Evidence{}, err
 			}
 			if why := c.facts.Proof.Why; why != "" {
@@ -104,19 +98,35 @@ func (c *syncCheck) since(ctx workflow.Context) *etcd.Mark {
 	return &mark
 }
 
-// compare makes the proof. That it could not be made is a fact; only a
-// cancellation is an error.
+// compareOnce is what the steps of both checks do: the first of them for both.
+func (c *syncCheck) compareOnce(ctx workflow.Context) error {
+	if c.compared {
+		return nil
+	}
+	return c.compare(ctx, c.since(ctx))
+}
+
+// compare asks the synchronizer's check and makes the proof. What could not be
+// told is a fact; an error is a cancellation, or a worker that can't do it.
 func (c *syncCheck) compare(ctx workflow.Context, since *etcd.Mark) error {
 	roles := c.facts.Roles()
-	in := activities.ProveInput{Site: *c.site, Primary: roles.Primary, Standby: roles.Standby, Since: since, Owners: since == nil}
-	var a *activities.Consistency
-	what := "Compare every key of both etcds"
+	in := activities.CompareInput{Vendor: c.noSynchronizer() == "",
+		ProveInput: activities.ProveInput{Site: *c.site, Primary: roles.Primary, Standby: roles.Standby, Since: since, Owners: since == nil}}
+	what := "Ask the synchronizer's check, and compare every key of both etcds"
 	if since != nil {
-		what = "Compare what changed in both etcds"
+		what = "Ask the synchronizer's check, and compare what changed in both etcds"
 	}
-	f := workflow.ExecuteActivity(comparing(ctx, what), a.Prove, in)
-	c.facts.Proof = read(ctx, f, func(p etcd.Proof) pair.Proof { c.proof = &p; return activities.ProofFact(p) })
-	return ctx.Err()
+	var a *activities.Sides
+	var result activities.Comparison
+	if err := workflow.ExecuteActivity(comparing(ctx, what), a.CompareSides, in).Get(ctx, &result); err != nil {
+		return err
+	}
+	c.compared, c.facts.Vendor = true, result.Vendor
+	c.facts.Proof = pair.Known[pair.Proof]{Why: result.Proof.Why}
+	if p := result.Proof.Value; p != nil {
+		c.proof, c.facts.Proof = p, pair.Of(activities.ProofFact(*p))
+	}
+	return nil
 }
 
 // canary measures how long a change takes to the standby.
@@ -130,7 +140,12 @@ func (c *syncCheck) canary() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var a *activities.Sides
 			f := workflow.ExecuteActivity(travelling(ctx, "Measure the lag", 2*c.site.DR.Sync.Lag()), a.MeasureLag, c.input())
-			c.facts.Canary = read(ctx, f, func(v pair.Canary) pair.Canary { return v })
+			var measured pair.Canary
+			if err := f.Get(ctx, &measured); err != nil {
+				c.facts.Canary = pair.Unknown[pair.Canary](plainText(err))
+			} else {
+				c.facts.Canary = pair.Of(measured)
+			}
 			v, err := c.facts.Canary.Get()
 			summary := "it took " + v.Lag.Round(time.Millisecond).String()
 			switch {

@@ -130,8 +130,8 @@ func (c *syncCheck) repairOnce(ctx workflow.Context) {
 		c.note = strings.TrimSuffix("the repair failed: "+plainText(err), ".")
 		return
 	}
-	c.facts.Vendor = c.askVendor(ctx)
-	if err := c.compare(ctx, nil); err != nil {
-		c.facts.Proof = pair.Unknown[pair.Proof]("the check was cancelled")
+	if err := c.compare(ctx, nil); err != nil { // what was seen before stands no longer
+		c.note = "after the repair nothing could be compared: " + plainText(err)
+		c.facts.Vendor, c.facts.Proof = pair.Unknown[pair.Vendor](c.note), pair.Unknown[pair.Proof](c.note)
 	}
 }

@@ -52,11 +52,12 @@ type syncCheck struct {
 	site *site.Site
 	out  *Progress
 
-	facts   pair.Facts
-	earlier *pair.Card // whose slow facts stand
-	proof   *etcd.Proof
-	repairs int
-	note    string
+	facts    pair.Facts
+	earlier  *pair.Card // whose slow facts stand
+	proof    *etcd.Proof
+	compared bool
+	repairs  int
+	note     string
 }
 
 func (c *syncCheck) input() activities.PairInput {
@@ -98,31 +99,16 @@ func (c *syncCheck) observe() Step {
 }
 
 func (c *syncCheck) doObserve(ctx workflow.Context) (activities.Evidence, error) {
-	c.facts = pair.Facts{Site: *c.site, Sides: make([]pair.Side, len(c.site.Clusters))}
 	c.earlier = c.lately(ctx)
+	c.proof, c.compared = nil, false
 	deep := c.earlier == nil
 	var sides *activities.Sides
-	var names *activities.DNS
-	lookup := workflow.ExecuteActivity(watching(ctx, "Look up "+c.site.Platform.Address), names.LookUpPlatform, activities.ClusterInput{Scope: c.scope(c.site.Clusters[0].Name)})
-	reads := make([]workflow.Future, len(c.facts.Sides))
-	for i, cluster := range c.site.Clusters {
-		reads[i] = workflow.ExecuteActivity(watching(ctx, "Look at "+cluster.Name), sides.ObserveSide, activities.SideInput{Scope: c.scope(cluster.Name), Deep: deep})
+	var view activities.PairView
+	f := workflow.ExecuteActivity(watching(ctx, "Look at both sides"), sides.ObservePair, activities.PairViewInput{Site: *c.site, Deep: deep})
+	if err := f.Get(ctx, &view); err != nil {
+		return activities.Evidence{}, err
 	}
-	for i, cluster := range c.site.Clusters {
-		if err := reads[i].Get(ctx, &c.facts.Sides[i]); err != nil {
-			if ctx.Err() != nil {
-				return activities.Evidence{}, ctx.Err()
-			}
-			c.facts.Sides[i] = pair.Side{Cluster: cluster.Name, Fault: &pair.Fault{Class: "Internal", Message: plainText(err)}}
-		}
-	}
-	c.facts.Address = read(ctx, lookup, activities.AddressFact)
-	if deep {
-		c.facts.Contract = c.review(ctx)
-	}
-	if ctx.Err() != nil {
-		return activities.Evidence{}, ctx.Err()
-	}
+	c.facts = pair.Facts{Site: *c.site, Sides: view.Sides, Address: view.Address, Contract: view.Contract}
 	return activities.Evidence{Summary: c.sidesSummary(deep)}, nil
 }
 
@@ -143,16 +129,6 @@ func (c *syncCheck) lately(ctx workflow.Context) *pair.Card {
 	return &card
 }
 
-// review asks the primary for the contract; a primary that nobody knows has none.
-func (c *syncCheck) review(ctx workflow.Context) pair.Known[pair.Contract] {
-	if why := c.noPair(); why != "" {
-		return pair.Unknown[pair.Contract](why)
-	}
-	var a *activities.Contract
-	f := workflow.ExecuteActivity(watching(ctx, "Compare with the contract of the pair"), a.ReviewContract, c.input())
-	return read(ctx, f, activities.ContractFact)
-}
-
 func (c *syncCheck) sidesSummary(deep bool) string {
 	roles := c.facts.Roles()
 	text := "who is primary can't be told: " + roles.Why
@@ -168,14 +144,4 @@ func (c *syncCheck) sidesSummary(deep bool) string {
 		text += fmt.Sprintf("; what rarely changes was read at %s", c.earlier.Deep.UTC().Format(time.TimeOnly))
 	}
 	return text
-}
-
-// read makes a fact of an activity's result; that it failed is why the fact is
-// not known.
-func read[R, F any](ctx workflow.Context, f workflow.Future, convert func(R) F) pair.Known[F] {
-	var result R
-	if err := f.Get(ctx, &result); err != nil {
-		return pair.Unknown[F](plainText(err))
-	}
-	return pair.Of(convert(result))
 }

@@ -32,14 +32,15 @@ type checkWorld struct {
 	sides   map[string]*pair.Side
 	vendor  []activities.CheckView // one for each time it is asked; the last one stays
 	proofs  []etcd.Proof
-	asked   []activities.ProveInput
-	looked  []activities.SideInput
+	unread  map[string]bool // what can't be read: vendor, proof, name, contract
+	asked   []activities.CompareInput
+	looked  []activities.PairViewInput
 	written []activities.LedgerInput
 	busy    bool // another run holds the site
 }
 
 func newCheckWorld(t *testing.T) *checkWorld {
-	w := &checkWorld{world: newWorld(t), doc: thePair(), sides: map[string]*pair.Side{}}
+	w := &checkWorld{world: newWorld(t), doc: thePair(), sides: map[string]*pair.Side{}, unread: map[string]bool{}}
 	good := pairtest.Good()
 	for i := range good.Sides {
 		w.sides[good.Sides[i].Cluster] = &good.Sides[i]
@@ -47,18 +48,13 @@ func newCheckWorld(t *testing.T) *checkWorld {
 	w.vendor = []activities.CheckView{vendorSays(0, 0)}
 	w.proofs = []etcd.Proof{proven(0, 0, 0)}
 	w.answer["LoadSite"] = func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: w.doc} }
-	input(w, "ObserveSide", func(in activities.SideInput) any {
+	input(w, "ObservePair", func(in activities.PairViewInput) any {
 		w.looked = append(w.looked, in)
-		return *w.sides[in.Cluster]
+		return w.view(in.Deep)
 	})
-	input(w, "LookUpPlatform", func(activities.ClusterInput) any {
-		return activities.PlatformAddress{Cluster: "west", Agreed: true, TTL: 30, Answers: map[string][]string{"192.0.2.2": {"192.0.2.10"}}}
-	})
-	input(w, "ReviewContract", func(activities.PairInput) any { return activities.ContractResult{Compared: 9} })
-	input(w, "FetchCheck", func(activities.Scope) any { return next(&w.vendor) })
-	input(w, "Prove", func(in activities.ProveInput) any {
+	input(w, "CompareSides", func(in activities.CompareInput) any {
 		w.asked = append(w.asked, in)
-		return next(&w.proofs)
+		return w.compare(in.Vendor)
 	})
 	input(w, "MeasureLag", func(activities.PairInput) any { return pair.Canary{Lag: time.Second, Arrived: true} })
 	input(w, "WaitFirstSync", func(activities.SyncPodInput) any {
@@ -78,6 +74,31 @@ func newCheckWorld(t *testing.T) *checkWorld {
 		return activities.LeaseHolder{Runbook: "Install", Cluster: "west", WorkflowID: "install/lab/west"}
 	}
 	return w
+}
+
+// fact is known unless the test says otherwise.
+func fact[T any](w *checkWorld, name string, value T) pair.Known[T] {
+	if w.unread[name] {
+		return pair.Unknown[T](name + " is broken")
+	}
+	return pair.Of(value)
+}
+
+func (w *checkWorld) view(deep bool) activities.PairView {
+	out := activities.PairView{Sides: []pair.Side{*w.sides["west"], *w.sides["east"]}}
+	out.Address = fact(w, "name", pair.Address{Cluster: "west", TTL: 30, Answers: []pair.Answer{{Server: "192.0.2.2", Addresses: []string{"192.0.2.10"}}}})
+	if deep {
+		out.Contract = fact(w, "contract", pair.Contract{Compared: 9})
+	}
+	return out
+}
+
+func (w *checkWorld) compare(vendor bool) activities.Comparison {
+	out := activities.Comparison{Proof: fact(w, "proof", next(&w.proofs))}
+	if vendor {
+		out.Vendor = fact(w, "vendor", activities.VendorFact(next(&w.vendor)))
+	}
+	return out
 }
 
 // input gives an activity an answer that depends on its input.
@@ -158,7 +179,7 @@ func TestCheckOfAGoodPair(t *testing.T) {
 	assert.False(t, in.Full.IsZero())
 	assert.True(t, w.asked[0].Owners)
 	assert.Nil(t, w.asked[0].Since)
-	assert.LessOrEqual(t, len(w.done()), 10, "activities cost: %v", w.done())
+	assert.LessOrEqual(t, len(w.done()), 5, "activities cost: %v", w.done())
 }
 
 func TestCanaryIsMeasuredWhereTheSiteAllowsIt(t *testing.T) {
@@ -260,7 +281,7 @@ func TestDeadPrimary(t *testing.T) {
 	assert.Equal(t, checks.Fail, said(t, v, "CARD-01", "west").Outcome)
 	assert.Contains(t, v.Summary, "both sides were last equal at "+at.Format("2006-01-02 15:04:05 UTC"))
 	assert.Contains(t, v.Summary, "primary at revision 4711")
-	assert.False(t, w.called("Prove"))
+	assert.False(t, w.called("CompareSides"))
 	assert.False(t, w.called("RecreateSyncPod"))
 	require.Len(t, w.written, 1, "the standby remembers that, too")
 	assert.Nil(t, w.written[0].Good)
@@ -271,7 +292,7 @@ func TestDeadStandby(t *testing.T) {
 	*w.sides["east"] = pair.Side{Cluster: "east", Taken: time.Now(), Fault: &pair.Fault{Class: "Unreachable", Message: "no route to host"}}
 	v := w.check()
 	assert.True(t, v.Blocking)
-	assert.False(t, w.called("FetchCheck"))
+	assert.False(t, w.called("CompareSides"))
 	assert.Empty(t, w.written)
 	assert.Equal(t, "not needed: east can't be reached", w.step("check.07-ledger").Evidence.Summary)
 }
@@ -308,9 +329,9 @@ func TestUnknownCheckText(t *testing.T) {
 
 // What can't be read is a finding, not the end of the check.
 func TestReadsThatFail(t *testing.T) {
-	for name, rule := range map[string]string{"FetchCheck": pair.VendorSay, "Prove": pair.Equal, "LookUpPlatform": "DR-42", "ReviewContract": "DR-22"} {
+	for name, rule := range map[string]string{"vendor": pair.VendorSay, "proof": pair.Equal, "name": "DR-42", "contract": "DR-22"} {
 		w := newCheckWorld(t)
-		w.breaks(name, "Unreachable")
+		w.unread[name] = true
 		v := w.check()
 		assert.Equal(t, checks.Error, said(t, v, rule, "").Outcome, name)
 		assert.Contains(t, said(t, v, rule, "").Reason, name+" is broken")
@@ -320,9 +341,15 @@ func TestReadsThatFail(t *testing.T) {
 	w.breaks("RecordCheck", "Unreachable")
 	assert.False(t, w.check().Blocking)
 	assert.Contains(t, w.step("check.07-ledger").Evidence.Summary, "not written: RecordCheck is broken")
-	w = newCheckWorld(t)
-	w.breaks("ObserveSide", "Unreachable")
-	assert.Equal(t, 2, w.check().Tally.Fail, "both sides")
+}
+
+// A worker that can't look at all has no verdict, and nobody is asked about it.
+func TestCheckThatCannotLookFails(t *testing.T) {
+	w := newCheckWorld(t)
+	w.breaks("ObservePair", "BadInput")
+	assert.ErrorContains(t, w.runBook(workflows.CheckSyncName, checkRequest), "ObservePair is broken")
+	assert.Equal(t, workflows.Aborted, w.status().Outcome)
+	assert.Nil(t, w.status().Sync)
 }
 
 // The proof begins at the ledger's mark while a full one is less than an hour old.
@@ -398,12 +425,11 @@ func TestMonitorReadsSlowFactsOnceAnHour(t *testing.T) {
 			for _, in := range w.looked {
 				assert.Equal(t, c.deep, in.Deep)
 			}
-			assert.Equal(t, c.deep, w.called("ReviewContract"))
 			assert.False(t, v.Blocking, "%+v", v.Tally)
 			assert.Equal(t, !c.deep, v.Lately)
 			if !c.deep {
 				assert.True(t, last.Sync.Deep.Equal(v.Deep))
-				assert.LessOrEqual(t, len(w.done()), 9, fmt.Sprint(w.done()))
+				assert.LessOrEqual(t, len(w.done()), 5, fmt.Sprint(w.done()))
 			}
 		})
 	}

@@ -23,10 +23,9 @@ func (c *syncCheck) judge() Step {
 			Calls:  []string{"(none: pure)"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			var a *activities.Sides
 			verdict := &SyncVerdict{Repairs: c.repairs, Note: c.note, Proof: c.facts.Proof.Value}
-			f := workflow.ExecuteActivity(quickRead(ctx, "Judge the pair"), a.JudgePair, activities.JudgePairInput{Facts: c.facts, Earlier: c.earlier})
-			if err := f.Get(ctx, &verdict.Card); err != nil {
+			in := activities.JudgePairInput{Facts: c.facts, Earlier: c.earlier}
+			if err := inPlace(ctx, "Judge the pair", "JudgePair", in, &verdict.Card); err != nil {
 				return activities.Evidence{}, err
 			}
 			verdict.Summary = summaryOf(verdict, workflow.Now(ctx))

@@ -120,7 +120,13 @@ func (r *run) load(ctx workflow.Context) (site.Snapshot, *site.Cluster, error) {
 	req := &r.progress.Request
 	actx := quickRead(ctx, "Load and validate site "+req.Site)
 	in := activities.LoadSiteInput{Site: req.Site, Cluster: req.Cluster, Pair: r.book.Pair, Roles: r.book.Roles}
-	if err := workflow.ExecuteActivity(actx, sites.LoadSite, in).Get(ctx, &snapshot); err != nil {
+	var err error
+	if r.book.Roles {
+		err = inPlace(ctx, "Load and validate site "+req.Site, "LoadSite", in, &snapshot)
+	} else {
+		err = workflow.ExecuteActivity(actx, sites.LoadSite, in).Get(ctx, &snapshot)
+	}
+	if err != nil {
 		return snapshot, nil, plainError(err)
 	}
 	cluster, ok := snapshot.Site.Cluster(req.Cluster)
@@ -150,6 +156,10 @@ func (r *run) record(ctx workflow.Context, snapshot site.Snapshot) error {
 	body, err := json.Marshal(plan)
 	if err != nil {
 		return err
+	}
+	if r.book.Roles { // comes again every minute: one event, and no activity
+		kept := workflow.SideEffect(ctx, func(workflow.Context) any { return json.RawMessage(body) })
+		return kept.Get(new(json.RawMessage))
 	}
 	if err := workflow.UpsertMemo(ctx, map[string]any{"planDigest": r.progress.PlanDigest}); err != nil {
 		return err

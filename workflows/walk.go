@@ -250,8 +250,10 @@ func (r *run) begin(ctx workflow.Context, s *StepProgress) {
 	}
 	s.State, s.Ended, s.Error = Running, nil, ""
 	s.Tries++
-	if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStep.ValueSet(s.ID)); err != nil {
-		workflow.GetLogger(ctx).Warn("step not recorded", "error", err)
+	if !r.book.Roles { // whose steps are over before anybody can list them
+		if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStep.ValueSet(s.ID)); err != nil {
+			workflow.GetLogger(ctx).Warn("step not recorded", "error", err)
+		}
 	}
 	showBoard(ctx, &r.progress)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/checks"
+	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/workflows"
@@ -56,7 +57,7 @@ func newWorld(t *testing.T) *world {
 // answers gives every activity its good answer.
 func (w *world) answers() {
 	reports := func() any { return nodeReports(checks.Tally{Pass: 1}) }
-	w.on("LoadSite", func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: theSite()} })
+	w.onLocal("LoadSite", func() any { return site.Snapshot{Name: "lab", SHA256: "5111", Site: theSite()} })
 	w.on("RecordPlan", func() any { return activities.Evidence{Summary: "plan recorded"} })
 	w.on("ReachNodes", reports)
 	w.on("CheckNodes", reports)
@@ -69,12 +70,13 @@ func (w *world) answers() {
 	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
 	for _, name := range []string{"CheckSpace", "UploadPackage", "RemoveUploadedPackage", "ExtractPackage", "RemoveExtractedPackage", "RunSetup",
 		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
-		"ObserveSide", "JudgePair", "RecordCheck", "MeasureLag", "ReviewContract", "DescribeLease",
+		"ObservePair", "CompareSides", "RecordCheck", "MeasureLag", "DescribeLease",
 		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "ObserveInstall", "PointPlatform",
 		"PreviewMerge", "BackUpKeys", "DropBackups", "InstallKeys", "RestoreKeys", "RewriteSecrets", "ProveSecrets", "FinishMerge", "VerifyPackage", "PushPackage",
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture", "RestoreTemporary"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
 	}
+	w.onLocal("JudgePair", func() any { return pair.Card{} })
 	w.pairAnswers()
 }
 
@@ -95,27 +97,43 @@ func (w *world) on(name string, answer func() any) {
 // onInput is on for an activity whose answer depends on its input.
 func (w *world) onInput(name string, answer func(input json.RawMessage) any) {
 	w.env.RegisterActivityWithOptions(func(ctx context.Context, input json.RawMessage) (any, error) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.target = targetOf(input)
-		if activity.GetInfo(ctx).Attempt == 1 {
-			w.calls = append(w.calls, name)
-			w.where = append(w.where, strings.TrimSpace(name+" "+w.target))
-		}
-		if err := w.fail[name]; err != nil {
+		return w.reply(ctx, name, input, answer)
+	}, activity.RegisterOptions{Name: name})
+}
+
+// onLocal is on for an activity that some runbooks do in place: it gets its
+// input as it is then, and not as JSON.
+func (w *world) onLocal(name string, answer func() any) {
+	w.env.RegisterActivityWithOptions(func(ctx context.Context, given any) (any, error) {
+		input, err := json.Marshal(given)
+		if err != nil {
 			return nil, err
 		}
-		if during := w.during[name]; during != nil {
-			during()
-		}
-		if other := w.answer[name]; other != nil {
-			return other(), nil
-		}
-		if other := w.given[name]; other != nil {
-			return other(input), nil
-		}
-		return answer(input), nil
+		return w.reply(ctx, name, input, func(json.RawMessage) any { return answer() })
 	}, activity.RegisterOptions{Name: name})
+}
+
+func (w *world) reply(ctx context.Context, name string, input json.RawMessage, answer func(json.RawMessage) any) (any, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target = targetOf(input)
+	if activity.GetInfo(ctx).Attempt == 1 {
+		w.calls = append(w.calls, name)
+		w.where = append(w.where, strings.TrimSpace(name+" "+w.target))
+	}
+	if err := w.fail[name]; err != nil {
+		return nil, err
+	}
+	if during := w.during[name]; during != nil {
+		during()
+	}
+	if other := w.answer[name]; other != nil {
+		return other(), nil
+	}
+	if other := w.given[name]; other != nil {
+		return other(input), nil
+	}
+	return answer(input), nil
 }
 
 // targetOf finds the cluster that an input means: the one a name shall lead to,

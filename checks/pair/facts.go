@@ -12,12 +12,13 @@ import (
 
 // Known is a fact, or why it is not known. The zero value was not read.
 type Known[T any] struct {
-	Value *T     `json:"value,omitempty"`
-	Why   string `json:"why,omitempty"` // why it is not known; redacted
+	Read  bool   `json:"read,omitempty"`
+	Value *T     `json:"value,omitempty"` // nil also stands for an empty list
+	Why   string `json:"why,omitempty"`   // why it is not known; redacted
 }
 
 // Of is a known fact.
-func Of[T any](value T) Known[T] { return Known[T]{Value: &value} }
+func Of[T any](value T) Known[T] { return Known[T]{Read: true, Value: &value} }
 
 // Unknown is a fact that could not be read, with the reason.
 func Unknown[T any](why string) Known[T] { return Known[T]{Why: why} }
@@ -28,8 +29,10 @@ func (k Known[T]) Get() (T, error) {
 	switch {
 	case k.Why != "":
 		return none, errors.New(k.Why)
-	case k.Value == nil:
+	case !k.Read:
 		return none, errors.New("it was not read")
+	case k.Value == nil:
+		return none, nil
 	}
 	return *k.Value, nil
 }

@@ -90,6 +90,15 @@ func TestFactsSurviveJSON(t *testing.T) {
 	var back pair.Facts
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, pair.Judge(good()), pair.Judge(back))
+
+	var nothing []string // known to be nothing is not unknown
+	text, err = json.Marshal(pair.Of(nothing))
+	require.NoError(t, err)
+	var none pair.Known[[]string]
+	require.NoError(t, json.Unmarshal(text, &none))
+	list, err := none.Get()
+	require.NoError(t, err)
+	assert.Empty(t, list)
 }
 
 func TestLedger(t *testing.T) {

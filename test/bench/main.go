@@ -26,6 +26,8 @@ type options struct {
 	ansibleRuns int   // of the playbook with a task per check
 	keys        int   // of each etcd of E1 and E2
 	nodes       int   // real sshd endpoints of P1…P5
+	sites       int   // of M1000
+	minutes     int   // M1000 measures
 	size        int64 // bytes on loopback
 	wan         int64 // bytes through the delay proxy
 	dir         string
@@ -66,13 +68,15 @@ func main() {
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	all := slices.Concat(uploadGoals, etcdGoals, installGoals, fleetGoals)
+	all := slices.Concat(uploadGoals, etcdGoals, installGoals, fleetGoals, []string{monitorGoal})
 	flags.StringVar(&o.report, "o", "", "also write the report to this JSON `file`")
 	goals := flags.String("goals", strings.Join(all, ","), "which goals to measure; all but the U and E ones need root")
 	flags.IntVar(&o.runs, "runs", 5, "runs of each case")
 	flags.IntVar(&o.ansibleRuns, "ansible-runs", 1, "runs of Ansible with one task per check, minutes each")
 	flags.IntVar(&o.keys, "keys", 1_000_000, "keys of each etcd in E1 and E2")
 	flags.IntVar(&o.nodes, "nodes", 30, "machines to check in P1 to P5")
+	flags.IntVar(&o.sites, "sites", 1000, "sites that one worker checks every minute in M1000")
+	flags.IntVar(&o.minutes, "minutes", 5, "how long M1000 measures")
 	size := flags.Int64("size", 1024, "size of the file on loopback, `MiB`")
 	wan := flags.Int64("wan-size", 256, "size of the file through the delay proxy, `MiB`")
 	flags.StringVar(&o.dir, "dir", "/dev/shm", "folder for the files, best on tmpfs; needs three times their size")
@@ -115,7 +119,7 @@ func run(ctx context.Context, o options, args []string) error {
 			return fmt.Errorf("comparing etcds: %w", err)
 		}
 	}
-	if o.wants(fleetGoals) {
+	if o.wants(append([]string{monitorGoal}, fleetGoals...)) {
 		if err := fleetInNetwork(ctx, args, rep); err != nil {
 			return fmt.Errorf("checks of many machines: %w", err)
 		}

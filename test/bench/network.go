@@ -68,7 +68,7 @@ func (rep *report) merge(path string) error {
 }
 
 // insideNetwork is the process in the namespace.
-func insideNetwork(ctx context.Context, o options) (err error) {
+func insideNetwork(ctx context.Context, o options) error {
 	for _, args := range [][]string{
 		{"link", "set", "lo", "up"},
 		{"route", "add", "local", fleetNet, "dev", "lo"},
@@ -77,14 +77,25 @@ func insideNetwork(ctx context.Context, o options) (err error) {
 			return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
 		}
 	}
+	rep := &report{}
+	if o.wants(fleetGoals) {
+		if err := fleetHere(ctx, o, rep); err != nil {
+			return err
+		}
+	}
+	if o.wants([]string{monitorGoal}) {
+		if err := watch(ctx, o, rep); err != nil {
+			return err
+		}
+	}
+	return rep.write(o.report)
+}
+
+func fleetHere(ctx context.Context, o options, rep *report) (err error) {
 	f, err := newFleet(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
-	rep := &report{}
-	if err := runAll(ctx, f.contests(), o.goals, rep); err != nil {
-		return err
-	}
-	return rep.write(o.report)
+	return runAll(ctx, f.contests(), o.goals, rep)
 }

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	temporal "go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// monitorGoal is printed and has no bound: it tells what one worker can watch.
+const monitorGoal = "M1000"
+
+// warmUp is how long the monitors run before anything is measured: the first
+// check of every site reads all there is.
+const warmUp = 2 * time.Minute
+
+// watch is M1000: so many sites checked every minute by one worker.
+func watch(ctx context.Context, o options, rep *report) (err error) {
+	m, err := newMonitors(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	if err := m.proves(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := m.schedule(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("\n%d sites checked every minute by one worker: %d schedules made in %.0f s, then %s to warm up\n", m.sites, m.sites, time.Since(began).Seconds(), warmUp)
+	if err := pause(ctx, warmUp); err != nil {
+		return err
+	}
+	before, err := m.usage()
+	if err != nil {
+		return err
+	}
+	from := time.Now()
+	if err := pause(ctx, time.Duration(m.minutes)*time.Minute); err != nil {
+		return err
+	}
+	after, err := m.usage()
+	if err != nil {
+		return err
+	}
+	return m.tell(ctx, rep, from, time.Now(), before, after)
+}
+
+// proves runs one check by hand: what is measured must be a check that finds
+// all well, not one that fails early.
+func (m *monitors) proves(ctx context.Context) error {
+	request := workflows.Request{Site: monitorSite(0), OnFailure: workflows.OnFailureAbort}
+	run, err := m.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{ID: "check/first", TaskQueue: workflows.TaskQueue}, workflows.CheckSyncName, request)
+	if err != nil {
+		return err
+	}
+	var p workflows.Progress
+	if err := run.Get(ctx, &p); err != nil {
+		return err
+	}
+	if p.Outcome == workflows.Succeeded {
+		fmt.Printf("one check: %s, %d findings, in %.1f s\n", p.Sync.Summary, p.Sync.Tally.Total(), p.Ended.Sub(p.Started).Seconds())
+		return nil
+	}
+	var wrong []string
+	for _, f := range p.Sync.Findings {
+		if f.Blocking() {
+			wrong = append(wrong, fmt.Sprintf("%s %s %s: %s", f.Rule, f.Node, pair.Full(f).Title, f.Said()))
+		}
+	}
+	return fmt.Errorf("a check does not find all well: %s\n%s", p.Sync.Summary, strings.Join(wrong, "\n"))
+}
+
+// schedule makes the monitors as `acpflow monitor start` does, spread over the minute.
+func (m *monitors) schedule(ctx context.Context) error {
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range m.sites {
+		group.Go(func() error {
+			name := monitorSite(i)
+			_, err := m.temporal.ScheduleClient().Create(ctx, temporal.ScheduleOptions{
+				ID:   "monitor/" + name,
+				Spec: temporal.ScheduleSpec{Intervals: []temporal.ScheduleIntervalSpec{{Every: time.Minute, Offset: time.Minute * time.Duration(i) / time.Duration(m.sites)}}},
+				Action: &temporal.ScheduleWorkflowAction{ID: "check/" + name, Workflow: workflows.CheckSyncName, TaskQueue: workflows.TaskQueue,
+					Args: []any{workflows.Request{Site: name, OnFailure: workflows.OnFailureAbort}}},
+				Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute,
+			})
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// usage is CPU seconds so far, by who used them.
+type usage struct{ worker, server, sides, bench, machine float64 }
+
+func (m *monitors) usage() (u usage, err error) {
+	add := func(into *float64, pids ...int) {
+		for _, pid := range pids {
+			used, e := ownCPU(pid)
+			*into += used
+			err = errors.Join(err, e)
+		}
+	}
+	add(&u.worker, m.worker.PID)
+	add(&u.server, m.devserver.PID)
+	add(&u.bench, os.Getpid())
+	for _, s := range []*side{m.west, m.east} {
+		for _, p := range s.processes {
+			add(&u.sides, p.Process.Pid)
+		}
+	}
+	var e error
+	u.machine, e = machineCPU()
+	return u, errors.Join(err, e)
+}
+
+// tell prints what happened, whether it was as wished or not.
+func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, before, after usage) error {
+	wall := to.Sub(from).Seconds()
+	window := fmt.Sprintf("AcpRunbook = 'CheckSync' AND CloseTime >= '%s' AND CloseTime < '%s'", from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano))
+	ended, err := m.count(ctx, window)
+	if err != nil {
+		return err
+	}
+	good, err := m.count(ctx, window+" AND AcpOutcome = 'succeeded'")
+	if err != nil {
+		return err
+	}
+	running, err := m.count(ctx, "AcpRunbook = 'CheckSync' AND ExecutionStatus = 'Running'")
+	if err != nil {
+		return err
+	}
+	waits, lasts, events, err := m.sample(ctx, window)
+	if err != nil {
+		return err
+	}
+	peak, err := peakMemoryOf(m.worker.PID)
+	if err != nil {
+		return err
+	}
+	perMinute := float64(ended) / wall * 60
+	share := func(used float64) string { return fmt.Sprintf("%.0f %% of a CPU", 100*used/wall) }
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "  checks ended per minute\t%.0f of %d wished; %d of %d found all well; %d under way at the end\n", perMinute, m.sites, good, ended, running)
+	fmt.Fprintf(w, "  CPU of the worker\t%s, %.0f ms a check\n", share(after.worker-before.worker), 1000*(after.worker-before.worker)/float64(max(ended, 1)))
+	fmt.Fprintf(w, "  CPU of Temporal\t%s, %.0f ms a check\n", share(after.server-before.server), 1000*(after.server-before.server)/float64(max(ended, 1)))
+	fmt.Fprintf(w, "  CPU of the simulated sites\t%s (two API servers and etcds) and %s (SSH servers)\n", share(after.sides-before.sides), share(after.bench-before.bench))
+	others := after.machine - before.machine - (after.worker + after.server + after.sides + after.bench - before.worker - before.server - before.sides - before.bench)
+	fmt.Fprintf(w, "  CPU of others\t%s\n", share(others))
+	fmt.Fprintf(w, "  memory of the worker\t%.0f MB at most\n", peak)
+	fmt.Fprintf(w, "  schedule to start of an activity\tp50 %.0f ms, p95 %.0f ms, most %.0f ms\n", quantile(waits, 0.5), quantile(waits, 0.95), quantile(waits, 1))
+	fmt.Fprintf(w, "  a check takes\tp50 %.1f s, p95 %.1f s, most %.1f s; %d events of history\n", quantile(lasts, 0.5)/1000, quantile(lasts, 0.95)/1000, quantile(lasts, 1)/1000, events)
+	_ = w.Flush() // to the terminal
+	rep.Rows = append(rep.Rows, &row{Contest: monitorGoal, Name: fmt.Sprintf("%d sites", m.sites), Client: after.worker - before.worker, Server: after.server - before.server, Foreign: others / wall,
+		Peaks: map[string]float64{"checks per minute": perMinute, "worker MB": peak,
+			"schedule to start p50 ms": quantile(waits, 0.5), "schedule to start p95 ms": quantile(waits, 0.95), "schedule to start max ms": quantile(waits, 1)}})
+	return nil
+}
+
+func (m *monitors) count(ctx context.Context, query string) (int64, error) {
+	answer, err := m.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: query})
+	if err != nil {
+		return 0, err
+	}
+	return answer.GetCount(), nil
+}
+
+// sample reads histories of some checks: how long activities waited for the
+// worker and how long checks took, in milliseconds, sorted.
+func (m *monitors) sample(ctx context.Context, query string) (waits, lasts []float64, events int, err error) {
+	answer, err := m.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 300, Query: query})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	for i, e := range answer.GetExecutions() {
+		lasts = append(lasts, float64(e.GetCloseTime().AsTime().Sub(e.GetStartTime().AsTime()).Milliseconds()))
+		if i%3 != 0 { // a third of the histories tells enough
+			continue
+		}
+		scheduled := map[int64]time.Time{}
+		history := m.temporal.GetWorkflowHistory(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		n := 0
+		for history.HasNext() {
+			event, err := history.Next()
+			if err != nil {
+				return nil, nil, 0, err
+			}
+			n++
+			waits = append(waits, waited(event, scheduled)...)
+		}
+		events = max(events, n)
+	}
+	slices.Sort(waits)
+	slices.Sort(lasts)
+	return waits, lasts, events, nil
+}
+
+func waited(event *historypb.HistoryEvent, scheduled map[int64]time.Time) []float64 {
+	if event.GetActivityTaskScheduledEventAttributes() != nil {
+		scheduled[event.GetEventId()] = event.GetEventTime().AsTime()
+	}
+	if started := event.GetActivityTaskStartedEventAttributes(); started != nil {
+		return []float64{float64(event.GetEventTime().AsTime().Sub(scheduled[started.GetScheduledEventId()]).Microseconds()) / 1000}
+	}
+	return nil
+}
+
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
