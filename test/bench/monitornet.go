@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -62,7 +64,7 @@ func (s *surroundings) serve(address string, handler http.Handler, secure bool, 
 	if secure {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)} // probes of its port end in the middle of a handshake
 	s.servers = append(s.servers, server)
 	go func() { _ = server.Serve(l) }() // until it is closed
 	return nil

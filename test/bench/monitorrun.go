@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -149,6 +150,10 @@ func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, be
 	if err != nil {
 		return err
 	}
+	steps, wrong, err := m.results(ctx, window)
+	if err != nil {
+		return err
+	}
 	peak, err := peakMemoryOf(m.worker.PID)
 	if err != nil {
 		return err
@@ -165,7 +170,13 @@ func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, be
 	fmt.Fprintf(w, "  memory of the worker\t%.0f MB at most\n", peak)
 	fmt.Fprintf(w, "  schedule to start of an activity\tp50 %.0f ms, p95 %.0f ms, most %.0f ms\n", quantile(waits, 0.5), quantile(waits, 0.95), quantile(waits, 1))
 	fmt.Fprintf(w, "  a check takes\tp50 %.1f s, p95 %.1f s, most %.1f s; %d events of history\n", quantile(lasts, 0.5)/1000, quantile(lasts, 0.95)/1000, quantile(lasts, 1)/1000, events)
+	for _, id := range slices.Sorted(maps.Keys(steps)) {
+		fmt.Fprintf(w, "    %s\tp50 %.1f s, p95 %.1f s\n", id, quantile(steps[id], 0.5), quantile(steps[id], 0.95))
+	}
 	_ = w.Flush() // to the terminal
+	for _, text := range slices.Sorted(maps.Keys(wrong)) {
+		fmt.Printf("  not well in %d checks of the sample: %s\n", wrong[text], text)
+	}
 	rep.Rows = append(rep.Rows, &row{Contest: monitorGoal, Name: fmt.Sprintf("%d sites", m.sites), Client: after.worker - before.worker, Server: after.server - before.server, Foreign: others / wall,
 		Peaks: map[string]float64{"checks per minute": perMinute, "worker MB": peak,
 			"schedule to start p50 ms": quantile(waits, 0.5), "schedule to start p95 ms": quantile(waits, 0.95), "schedule to start max ms": quantile(waits, 1)}})
@@ -208,6 +219,41 @@ func (m *monitors) sample(ctx context.Context, query string) (waits, lasts []flo
 	slices.Sort(waits)
 	slices.Sort(lasts)
 	return waits, lasts, events, nil
+}
+
+// results reads what some checks found: how long their steps took, in seconds,
+// and what was not well.
+func (m *monitors) results(ctx context.Context, query string) (map[string][]float64, map[string]int, error) {
+	answer, err := m.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 200, Query: query})
+	if err != nil {
+		return nil, nil, err
+	}
+	steps, wrong := map[string][]float64{}, map[string]int{}
+	for _, e := range answer.GetExecutions() {
+		var p workflows.Progress
+		if err := m.temporal.GetWorkflow(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()).Get(ctx, &p); err != nil {
+			text, _, _ := strings.Cut(err.Error(), "\n")
+			wrong[text]++
+			continue
+		}
+		for _, s := range p.Steps {
+			if s.Started != nil && s.Ended != nil {
+				steps[s.ID] = append(steps[s.ID], s.Ended.Sub(*s.Started).Seconds())
+			}
+		}
+		for _, f := range p.Sync.Findings {
+			if f.Blocking() {
+				wrong[fmt.Sprintf("%s %s: %.150s", f.Rule, f.Node, f.Said())]++
+			}
+		}
+		if !p.Sync.Lately {
+			wrong["(everything was read, not only what changes)"]++
+		}
+	}
+	for _, all := range steps {
+		slices.Sort(all)
+	}
+	return steps, wrong, nil
 }
 
 func waited(event *historypb.HistoryEvent, scheduled map[int64]time.Time) []float64 {
