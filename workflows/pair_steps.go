@@ -15,6 +15,7 @@ import (
 var (
 	contracts   *activities.Contract
 	encryptions *activities.Encryption
+	consistency *activities.Consistency
 )
 
 func (p *pairing) parameters() Step {
@@ -169,7 +170,7 @@ func (p *pairing) proof() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var proof etcd.Proof
 			in := activities.ProveInput{Site: *p.site, Primary: p.primary.cluster.Name, Standby: p.standby.cluster.Name, Owners: true}
-			if err := workflow.ExecuteActivity(untilReady(ctx, "Prove that both sides hold the same"), "Prove", in).Get(ctx, &proof); err != nil {
+			if err := workflow.ExecuteActivity(proving(ctx, "Prove that both sides hold the same"), consistency.Prove, in).Get(ctx, &proof); err != nil {
 				return activities.Evidence{}, err
 			}
 			evidence := activities.Evidence{
