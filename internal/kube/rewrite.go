@@ -12,9 +12,9 @@ import (
 	"github.com/acpflow/acpflow/internal/fault"
 )
 
-// informers is the check of an API server that has not read all it keeps in
-// memory. With Secrets that it can't decrypt it fails for ever, and all else works.
-const informers = "informer-sync"
+// caches are the checks of an API server that has not read all it keeps in
+// memory. With Secrets that it can't decrypt they fail for ever, and all else works.
+var caches = []string{"informer-sync", "poststarthook/storage-readiness"}
 
 // Ready demands that the API server itself says it is ready. One that says
 // otherwise is fault.Protocol: it may become so.
@@ -29,7 +29,8 @@ func (c *Client) Ready(ctx context.Context) error {
 // Serving is Ready of an API server that may have Secrets which it can't decrypt.
 func (c *Client) Serving(ctx context.Context) error {
 	failing, err := c.failing(ctx)
-	if failing = slices.DeleteFunc(failing, func(n string) bool { return n == informers }); err == nil && len(failing) > 0 {
+	failing = slices.DeleteFunc(failing, func(n string) bool { return slices.Contains(caches, n) })
+	if err == nil && len(failing) > 0 {
 		err = c.unready(failing)
 	}
 	return err

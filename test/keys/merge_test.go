@@ -264,7 +264,7 @@ func TestMerge(t *testing.T) {
 	}
 	for _, n := range append(all, "west-1") {
 		assert.Empty(t, r.sh(t, n, "ls -A /tmp | grep -i encryption || true"))
-		assert.Empty(t, r.sh(t, n, "ls -A /etc/kubernetes | grep '^[.]' || true"), "no temporary file is left")
+		assert.Empty(t, r.sh(t, n, "ls -A /etc/kubernetes | grep '^[.]encryption' || true"), "no temporary file is left")
 	}
 
 	preview, err = r.keys.PreviewMerge(ctx, r.pair)

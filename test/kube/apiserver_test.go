@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +32,7 @@ type apiserver struct {
 	ca      pki.Pair
 	admin   *kubeapi.Client
 	stop    func()
+	start   func(flags ...string) (stop func()) // once more, on the same etcd
 }
 
 // startAPIServer runs the control plane of the lab without nodes.
@@ -58,12 +60,16 @@ func startAPIServer(t *testing.T) *apiserver {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
 	file := func(name string) string { return filepath.Join(dir, name) }
-	a.stop = run(t, dir, "kube-apiserver", filepath.Join(bin, "kube-apiserver"), "--etcd-servers="+etcdURL,
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+ports[2],
-		"--tls-cert-file="+file("apiserver.crt"), "--tls-private-key-file="+file("apiserver.key"), "--client-ca-file="+file("ca.crt"),
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+file("sa.pub"),
-		"--service-account-signing-key-file="+file("sa.key"), "--service-cluster-ip-range=10.4.0.0/16",
-		"--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount", "--anonymous-auth=false")
+	args := []string{"--etcd-servers=" + etcdURL,
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + ports[2],
+		"--tls-cert-file=" + file("apiserver.crt"), "--tls-private-key-file=" + file("apiserver.key"), "--client-ca-file=" + file("ca.crt"),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + file("sa.pub"),
+		"--service-account-signing-key-file=" + file("sa.key"), "--service-cluster-ip-range=10.4.0.0/16",
+		"--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount", "--anonymous-auth=false"}
+	a.start = func(flags ...string) func() {
+		return run(t, dir, "kube-apiserver", filepath.Join(bin, "kube-apiserver"), slices.Concat(args, flags)...)
+	}
+	a.stop = a.start()
 
 	conf := a.kubeconfig(t, "admin", "system:masters")
 	conf.Server = "https://" + a.address
