@@ -49,7 +49,10 @@ func NodesOf(c *site.Cluster) []Node {
 }
 
 // Hosts gives SSH connections to nodes; they are kept between activities.
-type Hosts struct{ Pool *ssh.Pool }
+type Hosts struct {
+	Pool *ssh.Pool
+	kept kept
+}
 
 // connect resolves the node's secrets and returns a live connection, which
 // belongs to the pool.

@@ -33,11 +33,10 @@ type LedgerInput struct {
 // RecordCheck writes into the standby's ledger how a check ended. It may be
 // repeated: a run is kept once. Another writer's entry is never overwritten.
 func (a *Sides) RecordCheck(ctx context.Context, in LedgerInput) (Evidence, error) {
-	client, err := (&Cluster{Hosts: a.Hosts}).open(ctx, in.Scope)
+	client, _, err := (&Cluster{Hosts: a.Hosts}).openKept(ctx, in.Scope)
 	if err != nil {
 		return Evidence{}, err
 	}
-	defer client.Close()
 	var now pair.Ledger
 	_, err = client.EditConfigMap(ctx, platformNamespace, ledgerName, func(data map[string]string) error {
 		old, err := readLedger(data)

@@ -35,17 +35,12 @@ func (a *Sides) ObserveSide(ctx context.Context, in SideInput) (pair.Side, error
 		return pair.Side{}, err
 	}
 	out := pair.Side{Cluster: cluster.Name, Taken: time.Now().UTC()}
-	client, err := (&Cluster{Hosts: a.Hosts}).open(ctx, in.Scope)
-	if err == nil {
-		defer client.Close()
-		out.UID = known(ctx, client.UID)
-		_, err = out.UID.Get() // the first answer of the API
-	}
+	client, uid, err := (&Cluster{Hosts: a.Hosts}).openKept(ctx, in.Scope)
 	if err != nil {
 		out.Fault = &pair.Fault{Class: string(fault.ClassOf(err)), Message: clip(message(err), 500)}
-		out.UID = pair.Known[string]{}
 		return out, ctx.Err()
 	}
+	out.UID = pair.Of(uid)
 	s := side{hosts: a.Hosts, scope: in.Scope, cluster: cluster, client: client, out: &out}
 	reads := s.light()
 	if in.Deep {

@@ -28,12 +28,11 @@ const checkLimit = 60 * time.Second
 // first control plane that answers. What it answers is a result also when it is
 // not understood; that it could not be asked is an error.
 func (a *Sync) FetchCheck(ctx context.Context, in Scope) (CheckView, error) {
-	client, err := a.open(ctx, in)
+	client, _, err := (&Cluster{Hosts: a.Hosts}).openKept(ctx, in)
 	if err != nil {
 		return CheckView{}, err
 	}
 	ip, found, err := client.ServiceIP(ctx, syncplugin.Namespace, syncplugin.Service)
-	client.Close()
 	if err != nil {
 		return CheckView{}, err
 	}

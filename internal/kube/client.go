@@ -96,7 +96,7 @@ func newTransport(cfg *rest.Config) (*http.Transport, error) {
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
-		IdleConnTimeout:     15 * time.Second,
+		IdleConnTimeout:     90 * time.Second, // a monitor comes again every minute
 	}, nil
 }
 
