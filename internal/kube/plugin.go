@@ -184,16 +184,19 @@ type PublishedVersion struct {
 	Config  map[string]any `json:"config,omitempty"` // the published defaults
 }
 
-// Published lists the versions of a plugin that its ModuleConfigs offer, the
-// newest first; none when the plugin is not published.
+// Published lists the versions of a plugin that its ModuleConfigs offer: first
+// the one that its ModulePlugin calls the latest, as the marketplace does, then
+// the newest first. None when the plugin is not published.
 func (c *Client) Published(ctx context.Context, plugin string) ([]PublishedVersion, error) {
 	plugins, err := c.list(ctx, modulePlugins, "")
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(plugins, func(p unstructured.Unstructured) bool { return moduleName(p) == plugin }) {
+	offer := slices.IndexFunc(plugins, func(p unstructured.Unstructured) bool { return moduleName(p) == plugin })
+	if offer < 0 {
 		return nil, nil // without a ModulePlugin none of its versions can be installed
 	}
+	latest, _, _ := unstructured.NestedString(plugins[offer].Object, "status", "latestVersion")
 	all, err := c.list(ctx, moduleConfigs, "")
 	if err != nil {
 		return nil, err
@@ -205,7 +208,12 @@ func (c *Client) Published(ctx context.Context, plugin string) ([]PublishedVersi
 			out = append(out, PublishedVersion{Version: configVersion(m), Config: config})
 		}
 	}
-	slices.SortFunc(out, func(a, b PublishedVersion) int { return compareVersions(b.Version, a.Version) })
+	slices.SortFunc(out, func(a, b PublishedVersion) int {
+		if (a.Version == latest) != (b.Version == latest) {
+			return map[bool]int{true: -1, false: 1}[a.Version == latest]
+		}
+		return compareVersions(b.Version, a.Version)
+	})
 	return out, nil
 }
 

@@ -356,6 +356,14 @@ func pluginVersion(t *testing.T, a *apiserver, c *kube.Client) {
 	require.Len(t, got, 3)
 	assert.Equal(t, []string{"v4.1.10", "v4.1.9", "v4.1.0"}, []string{got[0].Version, got[1].Version, got[2].Version}, "newest first")
 	assert.Equal(t, map[string]any{"syncInterval": "60s"}, got[0].Config)
+	for latest, first := range map[string]string{"v4.1.9": "v4.1.9", "v4.1.11": "v4.1.10"} { // the second is not published (yet)
+		apply(t, a, object{"apiVersion": "cluster.alauda.io/v1alpha1", "kind": "ModulePlugin", "metadata": object{"name": "etcd-sync", "labels": labels},
+			"spec": object{}, "status": object{"latestVersion": latest}})
+		got, err = c.Published(ctx, "etcd-sync")
+		require.NoError(t, err)
+		assert.Equal(t, first, got[0].Version, "the platform calls %s the latest", latest)
+		assert.Len(t, got, 3)
+	}
 
 	choose := func() (string, map[string]any, error) {
 		return "v4.1.9", map[string]any{"syncInterval": "60s", "more": "x"}, nil
