@@ -15,6 +15,7 @@ import (
 
 	"github.com/acpflow/acpflow/internal/encryption"
 	"github.com/acpflow/acpflow/test/harness/runs"
+	"github.com/acpflow/acpflow/test/lab/installer/faults"
 	"github.com/acpflow/acpflow/test/lab/installer/server"
 	"github.com/acpflow/acpflow/workflows"
 )
@@ -24,12 +25,15 @@ import (
 // undisturbed run builds.
 func TestInstallPairSurvivesAKillAfterEveryStep(t *testing.T) {
 	r := world
+	for _, node := range []string{"west-1", "east-1"} { // else each installer stays for ten seconds
+		require.NoError(t, r.node(t, node).WriteFile(t.Context(), faults.Path, []byte(`{"graceSeconds": 1}`), "0644"))
+	}
 	id := r.Start(t, "install-pair", name, "--cluster", west)
 	kills := killAfterEveryActivity(t, id)
 	p := r.Until(t, id, "success", func(p *workflows.Progress) bool { return p.Outcome == workflows.Succeeded })
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)
-		assert.Equal(t, 1, s.Tries, "%s: nobody was asked", s.ID)
+		assert.LessOrEqual(t, s.Tries, 1, "%s: nobody was asked", s.ID) // 0 where it was not needed
 	}
 	assert.Empty(t, p.Decisions)
 	t.Logf("%d steps, %d kills\n%s", len(p.Steps), kills.Load(), runs.Steps(p))

@@ -73,10 +73,8 @@ func TestAnExpiredClientCertificateIsNamed(t *testing.T) {
 	cert, key := r.expiredClient(t)
 	const file = "/etc/kubernetes/pki/apiserver-etcd-client"
 	r.script(t, "west-1", "cp -p "+file+".crt /root/client.crt; cp -p "+file+".key /root/client.key")
-	t.Cleanup(func() {
-		r.script(t, "west-1", "cp -p /root/client.crt "+file+".crt; cp -p /root/client.key "+file+".key")
-		r.clean(t)
-	})
+	mend := func() { r.script(t, "west-1", "cp -p /root/client.crt "+file+".crt; cp -p /root/client.key "+file+".key") }
+	t.Cleanup(mend)
 	node := r.node(t, "west-1")
 	require.NoError(t, node.WriteFile(t.Context(), file+".crt", cert, "0644"))
 	require.NoError(t, node.WriteFile(t.Context(), file+".key", key, "0600"))
@@ -87,4 +85,6 @@ func TestAnExpiredClientCertificateIsNamed(t *testing.T) {
 	ends := found(v, "CARD-07")
 	assert.Equal(t, checks.Fail, ends.Outcome, "%+v", ends)
 	assert.Contains(t, ends.Seen, "apiserver-etcd-client")
+	mend()
+	r.clean(t)
 }

@@ -2,20 +2,45 @@ package pair
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/lab"
+	"github.com/acpflow/acpflow/test/lab/labtest"
 	"github.com/acpflow/acpflow/test/lab/workload"
 )
+
+// orphans makes a cluster with Machines on the primary and waits until the
+// standby's real garbage collector has taken the Machines, which came before their owner.
+func (r *rig) orphans(t *testing.T, cluster string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	require.NoError(t, workload.AwaitCollector(ctx, r.east.Dynamic))
+	require.NoError(t, workload.SeedCluster(ctx, r.west.Dynamic, cluster))
+	labtest.Await(t, time.Minute, "the owner is there and the Machines are not", func() error {
+		if _, err := r.east.Dynamic.Resource(workload.Clusters).Get(ctx, cluster, metav1.GetOptions{}); err != nil {
+			return err
+		}
+		for i := range workload.MachinesEach {
+			machine := fmt.Sprintf("%s-%d", cluster, i+1)
+			if _, err := r.east.Dynamic.Resource(workload.Machines).Get(ctx, machine, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+				return fmt.Errorf("%s: %v", machine, err)
+			}
+		}
+		return nil
+	})
+}
 
 // Objects that arrive before their owners are collected as garbage: the check
 // has the Pod recreated, the documented way, and they are there.
@@ -23,8 +48,7 @@ func TestMissedKeysAreRepaired(t *testing.T) {
 	r := built(t)
 	r.seeded(t)
 	mend := r.breaks(t, lab.SyncFaults{OwnerOrder: true})
-	require.NoError(t, workload.SeedCluster(t.Context(), r.west.Dynamic, "orphaned"))
-	time.Sleep(15 * time.Second) // the real garbage collector takes them away
+	r.orphans(t, "orphaned")
 	mend()
 	v := r.check(t, 0, "--full")
 	assert.Equal(t, 1, v.Repairs, v.Summary)
@@ -39,8 +63,7 @@ func TestMissedKeysThatStayAreTold(t *testing.T) {
 	r.seeded(t)
 	r.edit(t, func(s *site.Site) { s.DR.Sync.Repairs = new(1) })
 	mend := r.breaks(t, lab.SyncFaults{OwnerOrder: true})
-	require.NoError(t, workload.SeedCluster(t.Context(), r.west.Dynamic, "lost"))
-	time.Sleep(15 * time.Second)
+	r.orphans(t, "lost")
 	require.NoError(t, r.lab.BreakSync(t.Context(), east, lab.SyncFaults{OwnerOrder: true, Stopped: true}))
 	v := r.check(t, 1, "--full")
 	assert.LessOrEqual(t, v.Repairs, 1)
