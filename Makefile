@@ -22,6 +22,8 @@ GOVULNCHECK := $(CACHE)/govulncheck-$(GOVULNCHECK_VERSION)
 # Go's test cache does not see files of another module: what reads them runs anew.
 # Flags for every go test, for example: make test-unit TESTFLAGS='-v -run TestBuild'
 TESTFLAGS :=
+# Flags of the demo, for example: make demo DEMOFLAGS='-control-planes 1'
+DEMOFLAGS :=
 # Flags of the measuring program, for example: make bench BENCHFLAGS='-runs 3 -goals U1,U2'
 BENCHFLAGS :=
 
@@ -59,8 +61,8 @@ $(AGENTS): internal/probe/agents/agent-linux-%.gz: $(wildcard internal/probe/age
 ##@ Use
 
 .PHONY: demo dev lab lab-down
-demo: deps agents ## boot a lab, install a three-node cluster on it, show what was verified
-	@cd test && go run ./cmd/demo
+demo: deps agents ## boot a lab of two data centres, build a pair on it, show what was proven
+	@cd test && go run ./cmd/demo $(DEMOFLAGS)
 
 dev: build deps ## run Temporal, its UI and a worker here until Ctrl-C
 	@cd test && go run ./cmd/dev
@@ -92,7 +94,7 @@ test-lab: ## tests of the lab itself (as root)
 	cd test && go test -count=1 -timeout 30m $(TESTFLAGS) ./lab/...
 
 test-e2e: agents ## acpflow on the lab, worker and Temporal killed on the way, and in a browser (as root)
-	cd test && go test -count=1 -p 1 -timeout 40m $(TESTFLAGS) ./e2e/...  # one lab at a time: two would share two cores
+	cd test && go test -count=1 -p 1 -timeout 60m $(TESTFLAGS) ./e2e/...  # one lab at a time: two would share two cores
 
 .PHONY: bench
 bench: deps agents ## compare with scp, ssh and Ansible, and measure an install's own overhead (as root)

@@ -73,7 +73,9 @@ func TestAnExpiredClientCertificateIsNamed(t *testing.T) {
 	cert, key := r.expiredClient(t)
 	const file = "/etc/kubernetes/pki/apiserver-etcd-client"
 	r.script(t, "west-1", "cp -p "+file+".crt /root/client.crt; cp -p "+file+".key /root/client.key")
-	mend := func() { r.script(t, "west-1", "cp -p /root/client.crt "+file+".crt; cp -p /root/client.key "+file+".key") }
+	mend := func() {
+		r.script(t, "west-1", "cp -p /root/client.crt "+file+".crt; cp -p /root/client.key "+file+".key")
+	}
 	t.Cleanup(mend)
 	node := r.node(t, "west-1")
 	require.NoError(t, node.WriteFile(t.Context(), file+".crt", cert, "0644"))
