@@ -33,7 +33,7 @@ const readClock = "date '+now %s.%N'\n"
 
 // readControlPlane also prints the certificates that must not end unnoticed and,
 // last, the key file, whose end is the end of the output.
-const readControlPlane = readClock + `for f in apiserver etcd/server; do
+const readControlPlane = readClock + `for f in apiserver apiserver-etcd-client etcd/server; do
   echo "certificate $f"
   cat "/etc/kubernetes/pki/$f.crt" 2>&1
   echo
@@ -108,7 +108,7 @@ func clockOf(answer string) (time.Time, error) {
 
 // readSide understands what readControlPlane prints; failed is why there is nothing.
 func readSide(node, answer, failed string) (pair.KeyFile, []pair.Certificate) {
-	names := []string{"apiserver", "etcd/server"}
+	names := []string{"apiserver", "apiserver-etcd-client", "etcd/server"}
 	if failed != "" {
 		var out []pair.Certificate
 		for _, n := range names {

@@ -54,7 +54,7 @@ func TestControlPlaneIsRead(t *testing.T) {
 	assert.Equal(t, "0644", keys.Mode)
 	assert.Contains(t, strings.Join(keys.Keys, " "), `"key1"=`)
 	assert.NotContains(t, strings.Join(keys.Keys, " "), "UFBQ")
-	require.Len(t, certificates, 2)
+	require.Len(t, certificates, 3)
 	assert.Equal(t, "apiserver of m1", certificates[0].Name)
 	assert.Equal(t, end, certificates[0].NotAfter)
 	assert.Contains(t, certificates[1].Fault, "no certificate there: cat: ")

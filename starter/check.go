@@ -131,8 +131,23 @@ func writeCard(w io.Writer, p *workflows.Progress, o report.Options) error {
 	if err := report.Write(w, report.Table, r, o); err != nil {
 		return err
 	}
+	writeProof(w, v, o.All)
 	if v.Lately {
 		printf(w, "keys, certificates, clocks, ports and the inventory were read at %s; acpflow check --full reads them again\n", v.Deep.Local().Format("15:04:05"))
 	}
 	return nil
+}
+
+// writeProof shows what the proof found of each resource, and in full what it left out.
+func writeProof(w io.Writer, v *workflows.SyncVerdict, all bool) {
+	for _, r := range v.Resources {
+		printf(w, "  %-40s %d missed, %d surplus, %d different\n", r.Resource, r.Missed, r.Surplus, r.Different)
+	}
+	if len(v.Ignored) > 0 && !all {
+		printf(w, "%d classes of keys are not compared, each for a reason: acpflow check --all names them\n", len(v.Ignored))
+		return
+	}
+	for _, g := range v.Ignored {
+		printf(w, "  not compared: %s (%d and %d keys): %s\n", g.Name, g.Primary, g.Standby, g.Reason)
+	}
 }

@@ -41,10 +41,14 @@ const again = time.Hour
 // SyncVerdict sums up a check of the pair.
 type SyncVerdict struct {
 	pair.Card
-	Summary string      `json:"summary"`           // one line
-	Proof   *pair.Proof `json:"proof,omitempty"`   // acpflow's own, where one was made
-	Repairs int         `json:"repairs,omitempty"` // times the synchronizer's Pod was recreated
-	Note    string      `json:"note,omitempty"`    // why nothing was repaired although keys are missed
+	Summary string      `json:"summary"`         // one line
+	Proof   *pair.Proof `json:"proof,omitempty"` // acpflow's own, where one was made
+
+	Resources []etcd.ResourceDiff `json:"resources,omitempty"` // what the proof found, by resource
+	Ignored   []etcd.IgnoredClass `json:"ignored,omitempty"`   // what it left out, and why
+
+	Repairs int    `json:"repairs,omitempty"` // times the synchronizer's Pod was recreated
+	Note    string `json:"note,omitempty"`    // why nothing was repaired although keys are missed
 }
 
 // syncCheck holds what the steps of one check share.

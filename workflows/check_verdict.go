@@ -28,6 +28,9 @@ func (c *syncCheck) judge() Step {
 			if err := inPlace(ctx, "Judge the pair", "JudgePair", in, &verdict.Card); err != nil {
 				return activities.Evidence{}, err
 			}
+			if c.proof != nil {
+				verdict.Resources, verdict.Ignored = c.proof.Resources, c.proof.Ignored
+			}
 			verdict.Summary = summaryOf(verdict, workflow.Now(ctx))
 			c.out.Sync = verdict
 			var worst []checks.Finding

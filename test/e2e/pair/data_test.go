@@ -80,5 +80,9 @@ func TestDataIsReadOnTheOtherSide(t *testing.T) {
 	r.newSecret(t, "first", "hidden one")
 	r.arrives(t, "first", "one")
 	r.secretReadable(t, "first", "hidden one")
-	r.clean(t)
+	v := r.clean(t)
+	require.NotEmpty(t, v.Ignored, "the result says what was left out, and why")
+	for _, g := range v.Ignored {
+		require.NotEmpty(t, g.Reason, g.Name)
+	}
 }
