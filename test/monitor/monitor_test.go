@@ -1,0 +1,140 @@
+// Package monitor checks a pair that nobody answers for, with the real CLI,
+// worker and Temporal: a check must end and say so, and so must a monitor's.
+package monitor
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/harness"
+	"github.com/acpflow/acpflow/test/harness/runs"
+	"github.com/acpflow/acpflow/test/lab/installer/pki"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4nTzyFqK8sVj0Rr3m1yY0l1sGk5vJ0hZ3Q2X8Wc7dE"
+
+// deadPair is a site whose machines answer on no port.
+func deadPair(t *testing.T, dir string) {
+	t.Helper()
+	ca, err := pki.NewCA("test")
+	require.NoError(t, err)
+	pair, err := ca.Issue(pki.Request{CommonName: "acp.example.com", Hosts: []string{"acp.example.com", "192.0.2.10", "192.0.2.20"}, Server: true})
+	require.NoError(t, err)
+	ref := func(name string, data []byte) site.Ref {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		return site.Ref("file:" + path)
+	}
+	password := ref("password", []byte("Not-A-Real-1\n"))
+	doc := site.Site{
+		APIVersion: site.APIVersion, Name: "dead", Scenario: site.MultiCluster,
+		Platform: site.Platform{Address: "acp.example.com", HTTPSPort: 443, HTTPPort: 80, AdminUser: "admin@example.com", AdminPassword: password, Products: []string{"base", "acp"},
+			Certificate: &site.Certificate{Certificate: ref("platform.crt", append(pair.Cert, ca.Cert...)), PrivateKey: ref("platform.key", pair.Key)}},
+		Registry: site.Registry{Username: "puller", Password: password},
+		Package:  site.Package{Path: filepath.Join(dir, "none.tgz"), Architecture: "amd64", Checksum: "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		DR:       site.DR{Planned: true, DNS: &site.DNS{Driver: site.DNSManual, TTL: 30, Authoritative: []string{"127.0.0.1:1"}}, Sync: site.Sync{CheckEvery: "10s"}},
+	}
+	for i, name := range []string{"west", "east"} {
+		vip := []string{"192.0.2.10", "192.0.2.20"}[i]
+		doc.Clusters = append(doc.Clusters, site.Cluster{
+			Name: name, Endpoint: site.Endpoint{VIP: vip}, Other: []string{vip},
+			Kubernetes: site.Kubernetes{Version: "v1.32.6", ContainerRuntime: "containerd://1.7.27-4"},
+			Network:    site.Network{CNI: site.KubeOVN},
+			SSH: site.SSH{User: "root", Password: password, // refused at once, whatever networks this machine reaches
+				Jump: &site.Jump{Address: "127.0.0.1", Port: i + 1, User: "root", Password: password, HostKey: hostKey}},
+			Nodes: []site.Node{{Name: name + "-1", Address: []string{"192.0.2.11", "192.0.2.21"}[i], Role: site.ControlPlane,
+				HostKey: hostKey}},
+		})
+	}
+	text, err := yaml.Marshal(doc)
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "sites"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "sites", "dead.yaml"), text, 0o600))
+}
+
+func TestCheckAndMonitorOfADeadPair(t *testing.T) {
+	dir := t.TempDir()
+	deadPair(t, dir)
+	server, err := harness.StartDevserver(t.Context(), dir, os.Stderr)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
+	worker, err := harness.StartWorker(t.Context(), server, harness.WorkerOptions{Sites: filepath.Join(dir, "sites"), Dir: dir})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, worker.Stop()) })
+	r := &runs.Runs{Server: server, Worker: worker}
+	t.Setenv("ACPFLOW_SITES_DIR", filepath.Join(dir, "sites"))
+
+	t.Run("check", func(t *testing.T) {
+		out, errs := r.CLI(t, 1, "check", "--site", "dead")
+		assert.Contains(t, out, "Pair of site dead: not consistent")
+		assert.Contains(t, out, "CARD-01  The side answers")
+		assert.Contains(t, out, "Unreachable")
+		assert.Contains(t, errs, "the pair is not consistent")
+
+		out, _ = r.CLI(t, 1, "check", "--site", "dead", "--full", "-o", "json")
+		var p workflows.Progress
+		require.NoError(t, json.Unmarshal([]byte(out), &p))
+		assert.Equal(t, workflows.ChecksFailed, p.Outcome)
+		assert.Equal(t, 2, p.Sync.Tally.Fail, "%+v", p.Sync.Tally)
+		assert.Nil(t, p.Sync.Good)
+
+		r.CLI(t, 2, "check", "--site", "nowhere")
+		r.CLI(t, 2, "check", "--site", "dead", "--cluster", "west")
+	})
+	t.Run("monitor", func(t *testing.T) { monitorLives(t, r) })
+}
+
+// monitorLives does everything twice: the second time changes nothing.
+func monitorLives(t *testing.T, r *runs.Runs) {
+	say := func(want string, args ...string) {
+		t.Helper()
+		out, _ := r.CLI(t, 0, append([]string{"monitor"}, args...)...)
+		assert.Contains(t, out, want)
+	}
+	status := func() (s struct {
+		Every   string
+		Paused  bool
+		Note    string
+		Started int
+		Checks  []struct{ Run, Outcome string }
+	}) {
+		t.Helper()
+		out, _ := r.CLI(t, 0, "monitor", "status", "--site", "dead", "-o", "json")
+		require.NoError(t, json.Unmarshal([]byte(out), &s))
+		return s
+	}
+	r.CLI(t, 2, "monitor", "status", "--site", "dead")
+	r.CLI(t, 2, "monitor", "pause", "--site", "dead")
+	say("monitor/dead does not run", "stop", "--site", "dead")
+	say("started monitor/dead: a check every 10s", "start", "--site", "dead")
+	say("monitor/dead runs already: a check every 11s", "start", "--site", "dead", "--every", "11s")
+	assert.Equal(t, "11s", status().Every)
+	require.Eventually(t, func() bool {
+		s := status()
+		return s.Started > 0 && len(s.Checks) > 2 && s.Checks[0].Outcome == "checks-failed"
+	}, time.Minute, time.Second, "two checks by hand, one of the monitor")
+	assert.Regexp(t, `^check/dead-\d`, status().Checks[0].Run)
+
+	for range 2 {
+		say("paused by", "pause", "--site", "dead", "--reason", "upgrade")
+		assert.True(t, status().Paused)
+		assert.Contains(t, status().Note, "upgrade")
+	}
+	say("is there and paused", "start", "--site", "dead", "--every", "12s")
+	assert.True(t, status().Paused, "a start does not end a pause")
+	for range 2 {
+		say("resumed by", "resume", "--site", "dead")
+		assert.False(t, status().Paused)
+	}
+	say("stopped monitor/dead", "stop", "--site", "dead")
+	say("monitor/dead does not run", "stop", "--site", "dead")
+}
