@@ -36,7 +36,6 @@ type checkWorld struct {
 	asked   []activities.CompareInput
 	looked  []activities.PairViewInput
 	written []activities.LedgerInput
-	busy    bool // another run holds the site
 }
 
 func newCheckWorld(t *testing.T) *checkWorld {
