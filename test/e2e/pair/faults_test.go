@@ -131,6 +131,7 @@ func TestUnknownCheckTextIsNotGood(t *testing.T) {
 func TestAMirrorThatStoppedSilentlyIsSeen(t *testing.T) {
 	r := built(t)
 	r.seeded(t)
+	r.edit(t, func(s *site.Site) { s.DR.Sync.Repairs = new(0) }) // a new Pod would copy all once more
 	mend := r.breaks(t, lab.SyncFaults{Stopped: true})
 	r.write(t, "unseen", "x")
 	v := r.check(t, 1)
