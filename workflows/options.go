@@ -127,10 +127,10 @@ func proving(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 30*time.Minute, 5, 2*time.Second, 30*time.Second))
 }
 
-// watching: one look of a check that comes again. What it does not see in three
-// tries is a fact, and the next check looks again.
+// watching: one look of a check that comes again. What can't be seen is a fact;
+// only a worker or a Temporal that is overloaded or goes away is tried again.
 func watching(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, options(summary, 2*time.Minute, 3, time.Second, 5*time.Second))
+	return workflow.WithActivityOptions(ctx, options(summary, 2*time.Minute, 5, time.Second, 5*time.Second))
 }
 
 // comparing: both etcds are read, every key when it is a full proof.

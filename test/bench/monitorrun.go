@@ -15,7 +15,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
-	"golang.org/x/sync/errgroup"
+	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/workflows"
@@ -24,9 +24,8 @@ import (
 // monitorGoal is printed and has no bound: it tells what one worker can watch.
 const monitorGoal = "M1000"
 
-// warmUp is how long the monitors run before anything is measured: the first
-// check of every site reads all there is.
-const warmUp = 2 * time.Minute
+// warmUp is how long all monitors run before anything is measured.
+const warmUp = 90 * time.Second
 
 // watch is M1000: so many sites checked every minute by one worker.
 func watch(ctx context.Context, o options, rep *report) (err error) {
@@ -86,25 +85,40 @@ func (m *monitors) proves(ctx context.Context) error {
 	return fmt.Errorf("a check does not find all well: %s\n%s", p.Sync.Summary, strings.Join(wrong, "\n"))
 }
 
-// schedule makes the monitors as `acpflow monitor start` does, spread over the minute.
+// schedule makes the monitors as `acpflow monitor start` does, spread over the
+// minute. The first check of a site reads all there is, so no more are begun
+// than the machine does at a time: who starts a thousand monitors waits, too.
 func (m *monitors) schedule(ctx context.Context) error {
-	var group errgroup.Group
-	group.SetLimit(8)
 	for i := range m.sites {
-		group.Go(func() error {
-			name := monitorSite(i)
-			_, err := m.temporal.ScheduleClient().Create(ctx, temporal.ScheduleOptions{
-				ID:   "monitor/" + name,
-				Spec: temporal.ScheduleSpec{Intervals: []temporal.ScheduleIntervalSpec{{Every: time.Minute, Offset: time.Minute * time.Duration(i) / time.Duration(m.sites)}}},
-				Action: &temporal.ScheduleWorkflowAction{ID: "check/" + name, Workflow: workflows.CheckSyncName, TaskQueue: workflows.TaskQueue,
-					Args: []any{workflows.Request{Site: name, OnFailure: workflows.OnFailureAbort}}},
-				Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute,
-			})
-			return err
+		name := monitorSite(i)
+		_, err := m.temporal.ScheduleClient().Create(ctx, temporal.ScheduleOptions{
+			ID:   "monitor/" + name,
+			Spec: temporal.ScheduleSpec{Intervals: []temporal.ScheduleIntervalSpec{{Every: time.Minute, Offset: time.Minute * time.Duration(i) / time.Duration(m.sites)}}},
+			Action: &temporal.ScheduleWorkflowAction{ID: "check/" + name, Workflow: workflows.CheckSyncName, TaskQueue: workflows.TaskQueue,
+				Args: []any{workflows.Request{Site: name, OnFailure: workflows.OnFailureAbort}}},
+			Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute, TriggerImmediately: true,
 		})
+		if err != nil {
+			return err
+		}
+		for i%atOnce == atOnce-1 {
+			n, err := m.count(ctx, "AcpRunbook = 'CheckSync' AND ExecutionStatus = 'Running'")
+			if err != nil {
+				return err
+			}
+			if n < atOnce {
+				break
+			}
+			if err := pause(ctx, 200*time.Millisecond); err != nil {
+				return err
+			}
+		}
 	}
-	return group.Wait()
+	return nil
 }
+
+// atOnce is how many checks may be under way while more monitors are started.
+const atOnce = 8
 
 // usage is CPU seconds so far, by who used them.
 type usage struct{ worker, server, sides, bench, machine float64 }
@@ -232,8 +246,12 @@ func (m *monitors) results(ctx context.Context, query string) (map[string][]floa
 	for _, e := range answer.GetExecutions() {
 		var p workflows.Progress
 		if err := m.temporal.GetWorkflow(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()).Get(ctx, &p); err != nil {
-			text, _, _ := strings.Cut(err.Error(), "\n")
-			wrong[text]++
+			var failed *sdk.ApplicationError
+			if errors.As(err, &failed) {
+				wrong["no verdict: "+failed.Message()]++
+				continue
+			}
+			wrong["no verdict"]++
 			continue
 		}
 		for _, s := range p.Steps {
