@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/internal/etcd"
@@ -27,9 +28,21 @@ type PairView struct {
 	Contract pair.Known[pair.Contract] `json:"contract"` // read when Deep
 }
 
+// deepLooks bounds the deep looks of a worker at a time. They take a second of
+// its CPU; when many monitors start at once, all of them side by side would end
+// none before its time is over.
+var deepLooks = semaphore.NewWeighted(8)
+
 // ObservePair looks at both sides at once (DR-01…DR-41). It fails only on bad
 // input and when it was cancelled.
 func (a *Sides) ObservePair(ctx context.Context, in PairViewInput) (PairView, error) {
+	if in.Deep {
+		report(ctx, Progress{Text: "waiting for other checks that read everything"})
+		if err := deepLooks.Acquire(ctx, 1); err != nil {
+			return PairView{}, err
+		}
+		defer deepLooks.Release(1)
+	}
 	out := PairView{Sides: make([]pair.Side, len(in.Site.Clusters))}
 	var group errgroup.Group
 	for i, c := range in.Site.Clusters {

@@ -130,7 +130,7 @@ func proving(ctx workflow.Context, summary string) workflow.Context {
 // watching: one look of a check that comes again. What can't be seen is a fact;
 // only a worker or a Temporal that is overloaded or goes away is tried again.
 func watching(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, options(summary, 2*time.Minute, 5, time.Second, 5*time.Second))
+	return workflow.WithActivityOptions(ctx, options(summary, 5*time.Minute, 5, time.Second, 5*time.Second))
 }
 
 // comparing: both etcds are read, every key when it is a full proof.
