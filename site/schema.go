@@ -75,9 +75,10 @@ func between(low, high int) constraint {
 
 func byDefault(v any) constraint { return func(s *jsonschema.Schema) { s.Default = v } }
 
-func items(low, high uint64) constraint {
+// items wants at least one item, and at most high; 0 = no limit.
+func items(high uint64) constraint {
 	return func(s *jsonschema.Schema) {
-		s.MinItems = &low
+		s.MinItems = new(uint64(1))
 		if high > 0 {
 			s.MaxItems = &high
 		}
@@ -106,7 +107,7 @@ var constraints = map[string]constraint{
 	"Site.name":              pattern(labelSyntax.String()),
 	"Site.profile":           all(among(Profiles()...), byDefault(DefaultProfile)),
 	"Site.scenario":          byDefault(MultiCluster),
-	"Site.clusters":          items(1, 2),
+	"Site.clusters":          items(2),
 	"Platform.httpsPort":     all(between(1, 65535), byDefault(defaultHTTPSPort)),
 	"Platform.httpPort":      between(0, 65535),
 	"Platform.adminUser":     byDefault(defaultAdminUser),
@@ -117,7 +118,7 @@ var constraints = map[string]constraint{
 	"Package.directory":      all(pattern("^/"), byDefault(DefaultDirectory)),
 	"Policy.stallAfter":      all(pattern(durationForm), byDefault("30m")),
 	"Cluster.name":           pattern(labelSyntax.String()),
-	"Cluster.nodes":          items(1, 0),
+	"Cluster.nodes":          items(0),
 	"Endpoint.vrid":          between(1, 255),
 	"Kubernetes.version":     pattern(versionSyntax.String()),
 	"Network.cni":            byDefault(KubeOVN),
@@ -129,11 +130,11 @@ var constraints = map[string]constraint{
 	"Jump.user":              byDefault(defaultSSHUser),
 	"Jump.port":              all(between(1, 65535), byDefault(defaultSSHPort)),
 	"DNS.ttl":                all(between(1, 3600), byDefault(defaultTTL)),
-	"DNS.authoritative":      items(1, 0),
+	"DNS.authoritative":      items(0),
 	"RFC2136.algorithm":      byDefault(defaultTSIG),
-	"Exec.command":           items(1, 0),
+	"Exec.command":           items(0),
 	"Exec.timeout":           all(pattern(durationForm), byDefault("1m")),
-	"HAProxy.hosts":          items(1, 0),
+	"HAProxy.hosts":          items(0),
 	"HAProxy.config":         all(pattern("^/"), byDefault(defaultHAProxy)),
 	"Sync.checkEvery":        all(pattern(durationForm), byDefault("5m")),
 	"Sync.maxLag":            all(pattern(durationForm), byDefault("30s")),
