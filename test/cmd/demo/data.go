@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,7 +50,7 @@ func mirrored(ctx context.Context, l *lab.Lab) error {
 			return nil
 		}
 		if time.Since(start) > arrival || ctx.Err() != nil {
-			return fmt.Errorf("what was written in %s is not in %s after %s: ConfigMap: %v, Secret: %v", primary, standby, arrival, err1, err2)
+			return fmt.Errorf("what was written in %s is not in %s after %s: %w", primary, standby, arrival, errors.Join(err1, err2))
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

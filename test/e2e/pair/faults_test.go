@@ -35,7 +35,7 @@ func (r *rig) orphans(t *testing.T, cluster string) {
 		for i := range workload.MachinesEach {
 			machine := fmt.Sprintf("%s-%d", cluster, i+1)
 			if _, err := r.east.Dynamic.Resource(workload.Machines).Get(ctx, machine, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("%s: %v", machine, err)
+				return fmt.Errorf("%s is there, or cannot be read: %w", machine, err)
 			}
 		}
 		return nil

@@ -64,7 +64,7 @@ func TestWithoutTheKeySecretsAreLost(t *testing.T) {
 	labtest.Await(t, 2*time.Minute, "the Secret is there and cannot be read", func() error {
 		_, err := r.east.API.CoreV1().Secrets(team).Get(t.Context(), "before", metav1.GetOptions{})
 		if err == nil || !strings.Contains(err.Error(), "Internal error") && !strings.Contains(err.Error(), "no matching") {
-			return fmt.Errorf("reading it gives %v", err)
+			return fmt.Errorf("reading it gives another answer: %w", err)
 		}
 		return nil
 	})
