@@ -109,12 +109,11 @@ func (f *monitorFlags) options(every time.Duration) client.ScheduleOptions {
 		ID:   monitorID(f.site),
 		Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every, Offset: offset}}},
 		Action: &client.ScheduleWorkflowAction{
-			ID:        workflows.RunID(workflows.CheckSyncBook.Verb, f.site, ""), // Temporal adds the time
-			Workflow:  workflows.CheckSyncName,
-			Args:      []any{request},
-			TaskQueue: workflows.TaskQueue,
-			TypedSearchAttributes: temporal.NewSearchAttributes(
-				workflows.AttrSite.ValueSet(f.site), workflows.AttrRunbook.ValueSet(workflows.CheckSyncName)),
+			ID:                    workflows.RunID(workflows.CheckSyncBook.Verb, f.site, ""), // Temporal adds the time
+			Workflow:              workflows.CheckSyncName,
+			Args:                  []any{request},
+			TaskQueue:             workflows.TaskQueue,
+			TypedSearchAttributes: workflows.StartAttributes(workflows.CheckSyncBook, f.site),
 		},
 		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow: missedBy,

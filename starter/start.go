@@ -126,6 +126,7 @@ func startOptions(book workflows.Runbook, r workflows.Request) client.StartWorkf
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes:                    workflows.StartAttributes(book, r.Site),
 		StaticSummary:                            summary(book, r),
 		StaticDetails:                            fmt.Sprintf("Requested by %s, change %s, through the acpflow CLI.", orNone(r.RequestedBy), orNone(r.Change)),
 	}

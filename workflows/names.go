@@ -41,6 +41,11 @@ var (
 	AttrOutcome     = temporal.NewSearchAttributeKeyKeyword("AcpOutcome")
 )
 
+// StartAttributes are what lists find a run by before it has said more itself.
+func StartAttributes(book Runbook, site string) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttrSite.ValueSet(site), AttrRunbook.ValueSet(book.Name))
+}
+
 // Error types that a runbook's failure carries beside the fault classes.
 const (
 	ErrInvalidInput = "InvalidInput" // the workflow input is not a valid Request

@@ -140,9 +140,19 @@ func (r *run) load(ctx workflow.Context) (site.Snapshot, *site.Cluster, error) {
 	if !r.book.Roles {
 		r.progress.Cluster = cluster.Name
 	}
-	return snapshot, cluster, workflow.UpsertTypedSearchAttributes(ctx,
+	if r.book.Roles { // who starts it has set what finds it; the rest follows at its end, a second later
+		return snapshot, cluster, nil
+	}
+	return snapshot, cluster, workflow.UpsertTypedSearchAttributes(ctx, r.attributes(InProgress)...)
+}
+
+// attributes are what lists find a run by.
+func (r *run) attributes(o Outcome) []temporal.SearchAttributeUpdate {
+	req := &r.progress.Request
+	return []temporal.SearchAttributeUpdate{
 		AttrSite.ValueSet(req.Site), AttrCluster.ValueSet(r.progress.Cluster), AttrRunbook.ValueSet(r.book.Name),
-		AttrChange.ValueSet(req.Change), AttrRequestedBy.ValueSet(req.RequestedBy), AttrOutcome.ValueSet(string(InProgress)))
+		AttrChange.ValueSet(req.Change), AttrRequestedBy.ValueSet(req.RequestedBy), AttrOutcome.ValueSet(string(o)),
+	}
 }
 
 // record puts the plan into history before anything is done.
@@ -193,7 +203,13 @@ func (r *run) finish(ctx workflow.Context, err error) (*Progress, error) {
 			p.Steps[i].State = NotRun
 		}
 	}
-	upsertOutcome(dctx, p.Outcome)
+	if r.book.Roles {
+		if err := workflow.UpsertTypedSearchAttributes(dctx, r.attributes(p.Outcome)...); err != nil {
+			workflow.GetLogger(dctx).Warn("outcome not recorded", "error", err)
+		}
+	} else {
+		upsertOutcome(dctx, p.Outcome)
+	}
 	showBoard(dctx, p)
 	if err != nil {
 		return nil, err

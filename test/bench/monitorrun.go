@@ -95,7 +95,8 @@ func (m *monitors) schedule(ctx context.Context) error {
 			ID:   "monitor/" + name,
 			Spec: temporal.ScheduleSpec{Intervals: []temporal.ScheduleIntervalSpec{{Every: time.Minute, Offset: time.Minute * time.Duration(i) / time.Duration(m.sites)}}},
 			Action: &temporal.ScheduleWorkflowAction{ID: "check/" + name, Workflow: workflows.CheckSyncName, TaskQueue: workflows.TaskQueue,
-				Args: []any{workflows.Request{Site: name, OnFailure: workflows.OnFailureAbort}}},
+				TypedSearchAttributes: workflows.StartAttributes(workflows.CheckSyncBook, name),
+				Args:                  []any{workflows.Request{Site: name, OnFailure: workflows.OnFailureAbort}}},
 			Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute, TriggerImmediately: true,
 		})
 		if err != nil {
