@@ -73,7 +73,7 @@ func TestWithoutTheKeySecretsAreLost(t *testing.T) {
 	assert.Equal(t, checks.Fail, keys.Outcome, "%+v", keys)
 	assert.Equal(t, checks.Fail, found(card, "CARD-09").Outcome, "%+v", found(card, "CARD-09"))
 
-	id = r.Start(t, "merge-keys", name, "--cluster", east)
+	id = r.Start(t, "merge-keys", name, "--cluster", west)
 	p := r.Until(t, id, "the approval", asked)
 	assert.Contains(t, p.Gate.Question, "withdr")
 	r.Decide(t, id, "approve", "the standby was installed without the key")
