@@ -75,7 +75,7 @@ func TestWithoutTheKeySecretsAreLost(t *testing.T) {
 
 	id = r.Start(t, "merge-keys", name, "--cluster", west)
 	p := r.Until(t, id, "the approval", asked)
-	assert.Contains(t, p.Gate.Question, "withdr")
+	assert.Contains(t, p.Gate.Question, "WITHDRAWN")
 	r.Decide(t, id, "approve", "the standby was installed without the key")
 	r.Succeeds(t, id)
 	r.secretReadable(t, "before", "under the primary's key")
