@@ -55,6 +55,8 @@ func (c *syncCheck) nothingToRepair() string {
 		c.note = fmt.Sprintf("%d keys are missed, but %d are surplus and %d different: nothing is repaired, a person must look", missed, surplus, different)
 	case c.noPair() != "":
 		c.note = "keys are missed, but nothing is repaired: " + c.noPair()
+	case c.facts.Doubt() != "": // what looks missed may have been deleted on the side in service
+		c.note = "keys are missed, but nothing is repaired while the roles are in doubt: " + c.facts.Doubt()
 	case c.site.DR.Sync.MaxRepairs() == 0:
 		c.note = "keys are missed, but dr.sync.repairs is 0"
 	}

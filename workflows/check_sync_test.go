@@ -32,6 +32,7 @@ type checkWorld struct {
 	sides   map[string]*pair.Side
 	vendor  []activities.CheckView // one for each time it is asked; the last one stays
 	proofs  []etcd.Proof
+	named   string          // where the platform's domain points at
 	unread  map[string]bool // what can't be read: vendor, proof, name, contract
 	asked   []activities.CompareInput
 	looked  []activities.PairViewInput
@@ -39,7 +40,7 @@ type checkWorld struct {
 }
 
 func newCheckWorld(t *testing.T) *checkWorld {
-	w := &checkWorld{world: newWorld(t), doc: thePair(), sides: map[string]*pair.Side{}, unread: map[string]bool{}}
+	w := &checkWorld{world: newWorld(t), doc: thePair(), named: "west", sides: map[string]*pair.Side{}, unread: map[string]bool{}}
 	good := pairtest.Good()
 	for i := range good.Sides {
 		w.sides[good.Sides[i].Cluster] = &good.Sides[i]
@@ -85,7 +86,7 @@ func fact[T any](w *checkWorld, name string, value T) pair.Known[T] {
 
 func (w *checkWorld) view(deep bool) activities.PairView {
 	out := activities.PairView{Sides: []pair.Side{*w.sides["west"], *w.sides["east"]}}
-	out.Address = fact(w, "name", pair.Address{Cluster: "west", TTL: 30, Answers: []pair.Answer{{Server: "192.0.2.2", Addresses: []string{"192.0.2.10"}}}})
+	out.Address = fact(w, "name", pair.Address{Cluster: w.named, TTL: 30, Answers: []pair.Answer{{Server: "192.0.2.2", Addresses: []string{"192.0.2.10"}}}})
 	if deep {
 		out.Contract = fact(w, "contract", pair.Contract{Compared: 9})
 	}
@@ -238,6 +239,32 @@ func TestSurplusAndDifferentKeysAreNeverRepaired(t *testing.T) {
 			assert.False(t, w.called("RecreateSyncPod"))
 			assert.False(t, w.called("WaitFirstSync"))
 			assert.Contains(t, v.Note, c.note)
+		})
+	}
+}
+
+// While the signs contradict one another the "standby" may be in service: what
+// users deleted there looks missed, and must not be copied back.
+func TestNothingIsRepairedWhileTheRolesAreInDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*checkWorld)
+		note string
+	}{
+		"the domain points at the carrier": {func(w *checkWorld) { w.named = "east" }, "the platform's domain points at east"},
+		"the domain points at neither":     {func(w *checkWorld) { w.named = "" }, "tells neither side"},
+		"the domain is not known":          {func(w *checkWorld) { w.unread["name"] = true }, "name is broken"},
+		"the other side's plugin is not known": {func(w *checkWorld) { w.sides["west"].Plugin = pair.Unknown[pair.Plugin]("forbidden") },
+			"whether west carries the synchronizer is not known: forbidden"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCheckWorld(t)
+			w.vendor, w.proofs = []activities.CheckView{vendorSays(3, 0)}, []etcd.Proof{proven(3, 0, 0)}
+			c.edit(w)
+			v := w.check()
+			assert.False(t, w.called("RecreateSyncPod"))
+			assert.Zero(t, v.Repairs)
+			assert.Contains(t, v.Note, "nothing is repaired while the roles are in doubt")
+			assert.Contains(t, v.Summary, c.note)
 		})
 	}
 }

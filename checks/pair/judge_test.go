@@ -54,6 +54,24 @@ func TestRolesByName(t *testing.T) {
 	assert.Contains(t, f.Roles().Why, "east carries the synchronizer is not known")
 }
 
+// Nobody acts on roles that only one sign tells.
+func TestDoubt(t *testing.T) {
+	assert.Empty(t, good().Doubt())
+	for says, edit := range map[string]func(*pair.Facts){
+		"points at east, which carries": func(f *pair.Facts) { f.Address.Value.Cluster = "east" },
+		"whether west carries":          plugin(unread, carried),
+		"opposite directions":           plugin(carried, carried),
+		"timed out":                     func(f *pair.Facts) { f.Address = pair.Unknown[pair.Address]("timed out") },
+		"tells neither side":            func(f *pair.Facts) { f.Address.Value.Cluster = "" },
+		"was not read":                  func(f *pair.Facts) { f.Address = pair.Known[pair.Address]{} },
+		"0 clusters are no pair":        func(f *pair.Facts) { f.Sides = nil },
+	} {
+		f := good()
+		edit(&f)
+		assert.Contains(t, f.Doubt(), says)
+	}
+}
+
 // A waiver makes the absence one on purpose, while it holds and only where
 // every side is known to be without.
 func TestAbsentOnPurpose(t *testing.T) {

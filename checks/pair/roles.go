@@ -1,9 +1,12 @@
 package pair
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/acpflow/acpflow/checks"
 )
 
 // Roles are observed, never configured (DR-01). Both are empty when they can't
@@ -57,6 +60,19 @@ func (f Facts) Roles() Roles {
 		return Roles{Why: "no side carries the synchronizer, and the platform's domain tells neither"}
 	}
 	return Roles{Primary: named, Standby: f.other(named), By: NameSign}
+}
+
+// Doubt tells why nobody may act on the roles; "" = DR-01 passes and the
+// platform's domain is known to point at the primary. Who is taken for the
+// standby on one sign alone may be the side that users work on.
+func (f Facts) Doubt() string {
+	if v := judgeRoles(f); v.outcome != checks.Pass {
+		return cmp.Or(v.reason, v.seen)
+	}
+	if a := f.Address.Value; a == nil || a.Cluster == "" {
+		return "the platform's domain tells neither side"
+	}
+	return ""
 }
 
 func (f Facts) other(cluster string) string {
