@@ -55,7 +55,7 @@ const maxProofSamples = 20
 // ProofFact is acpflow's own comparison.
 func ProofFact(p etcd.Proof) pair.Proof {
 	out := pair.Proof{
-		Mode: p.Mode, Taken: p.Taken, Primary: pair.Position(p.Primary), Standby: pair.Position(p.Standby),
+		Mode: p.Mode, Taken: p.Taken, Primary: position(p.Primary), Standby: position(p.Standby),
 		Compared: p.Compared, Missed: p.Missed, Surplus: p.Surplus, Different: p.Different, Dangling: p.Orphans,
 		Clean: p.Clean(), Digest: p.Digest,
 	}
@@ -69,6 +69,10 @@ func ProofFact(p etcd.Proof) pair.Proof {
 	}
 	out.Samples = out.Samples[:min(len(out.Samples), maxProofSamples)]
 	return out
+}
+
+func position(p etcd.Position) pair.Position {
+	return pair.Position{ClusterID: p.ClusterID, Revision: p.Revision}
 }
 
 // ContractFact is how both sides fit the contract.

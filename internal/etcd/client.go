@@ -90,7 +90,7 @@ func (c *Client) Position(ctx context.Context) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	return Position{ClusterID: fmt.Sprintf("%016x", out.Header.ClusterId), Revision: out.Header.Revision}, nil
+	return Position{ClusterID: fmt.Sprintf("%016x", out.Header.ClusterId), Revision: out.Header.Revision, Term: out.Header.RaftTerm}, nil
 }
 
 // get is the one way to read: one request, bounded in time.

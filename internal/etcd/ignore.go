@@ -43,14 +43,19 @@ func classes(more []Ignore) []class {
 		{name: "allocations", reason: "addresses and ports given out by each API server", prefixes: resources("ranges", "ipaddresses", "servicecidrs")},
 		{name: "flow control", reason: "kept up by each API server", prefixes: resources("flowschemas", "prioritylevelconfigurations")},
 		{name: "API servers", reason: "each API server's own storage versions", prefixes: resources("internal.apiserver.k8s.io/storageversions")},
-		{name: "made by controllers", reason: "each cluster's controllers make their own from what is compared",
+		{name: "made by controllers",
+			reason:   "each cluster's controllers make their own from what is compared; so Endpoints and EndpointSlices made by hand for a Service without a selector are not compared either",
 			prefixes: resources("pods", "replicasets", "controllerrevisions", "services/endpoints", "endpointslices")},
 		{name: "cluster's own authority", reason: "each cluster publishes its own certificate authority in every namespace", objects: []string{"configmaps/kube-root-ca.crt"}},
-		{name: "cluster's own identity", reason: "describes the cluster it lies in",
+		{name: "cluster's own identity", // by name: a deleted key has no value to ask for spec.clusterName
+			reason:  "describes the cluster it lies in; so Machines of a workload cluster whose name begins with global- are not compared either",
 			objects: []string{"clusters.platform.tkestack.io/global", "machines.platform.tkestack.io/global-*"}},
-		{name: "cluster's own plugins", reason: "each cluster has its own installed plugins, the synchronizer among them",
-			prefixes: resources("cluster.alauda.io/moduleinfoes", "cluster.alauda.io/moduleplugins", "cluster.alauda.io/moduleconfigs",
-				"cluster.alauda.io/clustermodules", "product.alauda.io/productbases")},
+		{name: "cluster's own plugins", // named CLUSTER-HASH; one just made has another name for a moment, and differs for as long
+			reason:  "each cluster has its own installed plugins, the synchronizer among them; so those of a workload cluster whose name begins with global- are not compared either",
+			objects: []string{"moduleinfoes.cluster.alauda.io/global-*"}},
+		{name: "cluster's own packages", reason: "each cluster has its own published plugins and its own base",
+			prefixes: resources("cluster.alauda.io/moduleplugins", "cluster.alauda.io/moduleconfigs", "cluster.alauda.io/clustermodules",
+				"product.alauda.io/productbases")},
 	}
 	for _, i := range more {
 		out = append(out, class{name: i.Prefix, reason: i.Reason, prefixes: []string{i.Prefix}})
@@ -129,11 +134,17 @@ func (r rules) named(o object) bool {
 	})
 }
 
+// splits reports whether a class takes only some keys of a folder: the prefixes
+// of a site may end inside a name.
+func (r rules) splits(folder string) bool {
+	return slices.ContainsFunc(r.skips, func(p string) bool { return len(p) > len(folder) && strings.HasPrefix(p, folder) })
+}
+
 // judge applies the rules to keys in order. Neighbours share their folder, and
 // mostly that is all that counts.
 type judge struct {
 	rules  rules
-	folder []byte // of the last key, "" when names count there
+	folder []byte // of the last key, "" when it does not decide alone
 	last   int
 }
 
@@ -144,7 +155,7 @@ func (j *judge) class(key []byte) int {
 	}
 	text := string(key)
 	j.folder, j.last = j.folder[:0], j.rules.class(text)
-	if !j.rules.named(parseKey(text)) {
+	if !j.rules.named(parseKey(text)) && !j.rules.splits(text[:end]) {
 		j.folder = append(j.folder, key[:end]...)
 	}
 	return j.last

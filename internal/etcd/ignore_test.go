@@ -33,16 +33,25 @@ var judged = map[string]string{
 	"/registry/platform.tkestack.io/machines/global-abc":            "cluster's own identity",
 	"/registry/platform.tkestack.io/machines/business-abc":          "",
 	"/registry/cluster.alauda.io/moduleinfoes/global-x":             "cluster's own plugins",
+	"/registry/cluster.alauda.io/moduleinfoes/business-x":           "",
+	"/registry/cluster.alauda.io/moduleinfoes/just-made":            "",
+	"/registry/cluster.alauda.io/moduleplugins/x":                   "cluster's own packages",
 	"/registry/cluster.alauda.io/features/x":                        "",
-	"/registry/product.alauda.io/productbases/base":                 "cluster's own plugins",
+	"/registry/product.alauda.io/productbases/base":                 "cluster's own packages",
 	"/registry/apiregistration.k8s.io/apiservices/v1.":              "API services",
 	"/registry/apiextensions.k8s.io/customresourcedefinitions/x.io": "",
 	"/registry/example.com/widgets/cert-manager/a":                  "excluded namespaces",
 	"/registry/example.com/caches/a":                                "/registry/example.com/caches/",
 	"/registry/example.com/cachesmore/a":                            "",
+	"/registry/statefulsets/team/aaa":                               "",
+	"/registry/statefulsets/team/tmp-1":                             "/registry/statefulsets/team/tmp-",
+	"/registry/statefulsets/team/web":                               "",
 }
 
-var mine = []Ignore{{Prefix: "/registry/example.com/caches/", Reason: "rebuilt on each side"}}
+var mine = []Ignore{
+	{Prefix: "/registry/example.com/caches/", Reason: "rebuilt on each side"},
+	{Prefix: "/registry/statefulsets/team/tmp-", Reason: "a prefix may end inside a name"},
+}
 
 func TestClasses(t *testing.T) {
 	r := newRules(mine)
@@ -59,6 +68,20 @@ func TestClasses(t *testing.T) {
 	assert.Len(t, ExcludedNamespaces(), 14, "DR-07")
 	assert.NotEqual(t, newRules(nil).print(), r.print())
 	assert.Equal(t, newRules(mine).print(), r.print())
+}
+
+// TestReasonsTellTheGaps: classes go by keys, so each leaves out a little that
+// the synchronizer does copy.
+func TestReasonsTellTheGaps(t *testing.T) {
+	for name, gap := range map[string]string{
+		"made by controllers":    "by hand for a Service without a selector",
+		"cluster's own identity": "a workload cluster whose name begins with global-",
+		"cluster's own plugins":  "a workload cluster whose name begins with global-",
+	} {
+		i := slices.IndexFunc(classes(nil), func(c class) bool { return c.name == name })
+		require.GreaterOrEqual(t, i, 0, name)
+		assert.Contains(t, classes(nil)[i].reason, gap, name)
+	}
 }
 
 // TestJudgeRemembersRightly: keys in order, as they are read, get the same

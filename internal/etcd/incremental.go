@@ -38,7 +38,8 @@ func (p *prover) incremental(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-// usable tells why the mark is of no use, "" when it is.
+// usable tells why the mark is of no use, "" when it is. A restored etcd may
+// keep its cluster's id; but its term and its revision go back.
 func (p *prover) usable() (sum digest, why string) {
 	m := p.Since
 	sum, ok := parseDigest(m.Digest)
@@ -51,6 +52,10 @@ func (p *prover) usable() (sum digest, why string) {
 		return sum, "the primary is another etcd than then, or was restored"
 	case m.Standby.ClusterID != p.theirs.at.ClusterID:
 		return sum, "the standby is another etcd than then, or was restored"
+	case m.Primary.Term > p.ours.at.Term:
+		return sum, "the primary was restored: its term went back"
+	case m.Standby.Term > p.theirs.at.Term:
+		return sum, "the standby was restored: its term went back"
 	case m.Primary.Revision > p.ours.at.Revision:
 		return sum, "the primary's revision went back"
 	case m.Standby.Revision > p.theirs.at.Revision:

@@ -9,8 +9,9 @@ import "time"
 
 // Position is a point in the history of one etcd.
 type Position struct {
-	ClusterID string `json:"clusterID"` // 16 hex digits; another one means another or a restored etcd
+	ClusterID string `json:"clusterID"` // 16 hex digits; another one means another etcd, but an etcd restored under its old names and token keeps it
 	Revision  int64  `json:"revision"`
+	Term      uint64 `json:"term,omitempty"` // of raft: it only grows, and begins anew in a restored etcd
 }
 
 // Mark is where the next incremental proof begins. Its zero value, and that of

@@ -192,6 +192,9 @@ func TestWhenTheMarkIsOfNoUse(t *testing.T) {
 	other = mark
 	other.Primary.Revision += 1000
 	assert.Contains(t, full(other), "went back")
+	other = mark
+	other.Standby.Term++
+	assert.Contains(t, full(other), "standby was restored")
 
 	for side, s := range map[string]*server{"primary": primary, "standby": standby} {
 		mark = prove(t, primary, standby, etcd.Request{}).Mark

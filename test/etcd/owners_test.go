@@ -51,9 +51,9 @@ func TestDanglingOwners(t *testing.T) {
 		"/registry/pods/team/dangles-but-is-not-compared": custom("x", "p9", "ReplicaSet", "gone-3"),
 	})
 	standby.put(t, map[string]string{ // owners that the synchronizer never copies
-		"/registry/cluster.alauda.io/moduleinfoes/a":      `{"metadata":{"name":"a","uid":"m1"}}`,
-		"/registry/example.com/widgets/cpaas-system/boss": `{"metadata":{"name":"boss","uid":"s1"}}`,
-		"/registry/pods/team/p":                           `{"metadata":{"name":"p","uid":"p1"}}`,
+		"/registry/cluster.alauda.io/moduleinfoes/global-a": `{"metadata":{"name":"global-a","uid":"m1"}}`,
+		"/registry/example.com/widgets/cpaas-system/boss":   `{"metadata":{"name":"boss","uid":"s1"}}`,
+		"/registry/pods/team/p":                             `{"metadata":{"name":"p","uid":"p1"}}`,
 	})
 	began := time.Now()
 	p := prove(t, primary, standby, etcd.Request{Owners: true, Patience: time.Second})
@@ -66,6 +66,9 @@ func TestDanglingOwners(t *testing.T) {
 	assert.Zero(t, p.Missed+p.Surplus+p.Different, "%+v", p.Resources)
 	assert.False(t, p.Clean(), "the garbage collector would delete them")
 	assert.EqualValues(t, 1, class(t, p, "owners of unreadable objects").Standby)
+
+	assert.Positive(t, p.Mark.Primary.Term, "a real etcd tells its term")
+	assert.Positive(t, p.Mark.Standby.Term)
 
 	go func() { // the owners arrive
 		time.Sleep(500 * time.Millisecond)

@@ -130,11 +130,11 @@ func (p *pair) await(ctx context.Context, arrived time.Time) error {
 func changesOf(events []*clientv3.Event, orders faults.Faults) []change {
 	var out []change
 	for _, e := range events {
-		key := string(e.Kv.Key)
-		if !Mirrored(key) || e.IsModify() && startsWithAny(key, orders.Stale) {
+		key, value := string(e.Kv.Key), string(e.Kv.Value)
+		if !Mirrored(key) || ownModule(key, value) || e.IsModify() && startsWithAny(key, orders.Stale) {
 			continue
 		}
-		c := change{key: key, value: string(e.Kv.Value), removed: e.Type == clientv3.EventTypeDelete}
+		c := change{key: key, value: value, removed: e.Type == clientv3.EventTypeDelete}
 		c.owned = owned(c.value)
 		out = append(out, c)
 	}

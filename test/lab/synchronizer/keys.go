@@ -1,6 +1,7 @@
 package synchronizer
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -20,9 +21,11 @@ var ownKinds = []string{
 	"events", "leases", "masterleases", "peerserverleases", "minions", "csinodes", "volumeattachments",
 	"apiregistration.k8s.io/apiservices", "ranges", "ipaddresses", "servicecidrs", "flowschemas", "prioritylevelconfigurations",
 	"pods", "replicasets", "controllerrevisions", "services/endpoints", "endpointslices",
-	"cluster.alauda.io/moduleinfoes", "cluster.alauda.io/moduleplugins", "cluster.alauda.io/moduleconfigs",
-	"cluster.alauda.io/clustermodules", "product.alauda.io/productbases",
+	"cluster.alauda.io/moduleplugins", "cluster.alauda.io/moduleconfigs", "cluster.alauda.io/clustermodules", "product.alauda.io/productbases",
 }
+
+// modules are the installed plugins of all clusters, named CLUSTER-HASH.
+const modules = "cluster.alauda.io/moduleinfoes"
 
 // part is a key taken apart: its kind as in the path, and the rest.
 type part struct{ kind, namespace, name string }
@@ -58,8 +61,19 @@ func Mirrored(key string) bool {
 		return p.name != "kube-root-ca.crt"
 	case p.kind == "platform.tkestack.io/clusters":
 		return p.name != "global"
-	case p.kind == "platform.tkestack.io/machines":
+	case p.kind == "platform.tkestack.io/machines", p.kind == modules:
 		return !strings.HasPrefix(p.name, "global-")
 	}
 	return true
+}
+
+// ownModule reports whether a value is an installed plugin of the cluster itself.
+// One just made has any name until the platform gives it its own.
+func ownModule(key, value string) bool {
+	var o struct {
+		Metadata struct {
+			Labels map[string]string `json:"labels"`
+		} `json:"metadata"`
+	}
+	return strings.HasPrefix(key, root+modules+"/") && json.Unmarshal([]byte(value), &o) == nil && o.Metadata.Labels["cpaas.io/cluster-name"] == "global"
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/lab/synchronizer/faults"
@@ -30,6 +32,9 @@ func TestMirrored(t *testing.T) {
 		"/registry/platform.tkestack.io/clusters/global-2":                              true,
 		"/registry/platform.tkestack.io/machines/global-192.0.2.1":                      false,
 		"/registry/platform.tkestack.io/machines/work-192.0.2.1":                        true,
+		"/registry/cluster.alauda.io/moduleinfoes/global-0123":                          false,
+		"/registry/cluster.alauda.io/moduleinfoes/work-0123":                            true,
+		"/registry/cluster.alauda.io/moduleconfigs/etcd-sync-v4.1.0":                    false,
 		"/registry/minions/192.0.2.1":                                                   false,
 		"/registry/ranges/serviceips":                                                   false,
 		"/other/configmaps/team/settings":                                               false,
@@ -38,6 +43,24 @@ func TestMirrored(t *testing.T) {
 		require.Equal(t, want, Mirrored(key), key)
 	}
 	require.ElementsMatch(t, site.ExcludedNamespaces(), ExcludedNamespaces, "DR-07 is one list")
+}
+
+// TestFreshModules: before the platform gives an installed plugin its name, only
+// the label says whose it is.
+func TestFreshModules(t *testing.T) {
+	const key = "/registry/cluster.alauda.io/moduleinfoes/temporary"
+	value := func(cluster string) string {
+		return `{"kind":"ModuleInfo","metadata":{"name":"temporary","labels":{"cpaas.io/cluster-name":"` + cluster + `"}}}`
+	}
+	require.True(t, ownModule(key, value("global")))
+	require.False(t, ownModule(key, value("work")))
+	require.False(t, ownModule(key, ""))
+	require.False(t, ownModule("/registry/configmaps/team/temporary", value("global")))
+	put := func(cluster string) []*clientv3.Event {
+		return []*clientv3.Event{{Type: clientv3.EventTypePut, Kv: &mvccpb.KeyValue{Key: []byte(key), Value: []byte(value(cluster))}}}
+	}
+	require.Empty(t, changesOf(put("global"), faults.Faults{}))
+	require.Len(t, changesOf(put("work"), faults.Faults{}), 1)
 }
 
 func TestWays(t *testing.T) {

@@ -34,7 +34,12 @@ func (p *pair) full(ctx context.Context) (mirror.Syncer, error) {
 		return nil, err
 	}
 	have := map[string]string{}
-	if err := listAll(ctx, p.standby, func(key, value string) { have[key] = value }); err != nil {
+	err = listAll(ctx, p.standby, func(key, value string) {
+		if !ownModule(key, value) {
+			have[key] = value
+		}
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the standby: %w", err)
 	}
 	syncer := mirror.NewSyncer(p.primary, root, 0)
@@ -44,7 +49,7 @@ func (p *pair) full(ctx context.Context) (mirror.Syncer, error) {
 	for resp := range responses {
 		for _, kv := range resp.Kvs {
 			key, value := string(kv.Key), string(kv.Value)
-			if !Mirrored(key) {
+			if !Mirrored(key) || ownModule(key, value) {
 				continue
 			}
 			delete(gone, key)
