@@ -129,15 +129,21 @@ func (a *Forwarding) ClosePort(ctx context.Context, in PortInput) (Evidence, err
 }
 
 // LookAtPort tells how one port stands, for the question whether a person must
-// act, and changes nothing.
+// act and for what an undo puts back, and changes nothing. When the load
+// balancer's configuration cannot be read that is fault.Unreachable: a port that
+// is taken for unconfigured would be closed in the end.
 func (a *Forwarding) LookAtPort(ctx context.Context, in PortInput) (PortState, error) {
 	cluster, err := in.cluster()
 	if err != nil {
 		return PortState{}, err
 	}
-	states, err := a.readPorts(ctx, &in.Site, cluster, []int{in.Port})
+	states, unlisted, err := a.readPorts(ctx, &in.Site, cluster, []int{in.Port})
 	if err != nil {
 		return PortState{}, err
+	}
+	if unlisted != nil {
+		return PortState{}, fault.New(fault.Unreachable, fmt.Sprintf("look whether port %d of %s is forwarded", in.Port, cluster.Endpoint.VIP), "cluster "+cluster.Name,
+			"see why the load balancer's configuration cannot be read, then retry", unlisted)
 	}
 	return states[0], nil
 }
@@ -151,20 +157,23 @@ func (a *Forwarding) ReadForwards(ctx context.Context, in ClusterInput) ([]PortS
 	}
 	ports := checks.ForwardedPorts(in.Site)
 	slices.Sort(ports)
-	return a.readPorts(ctx, &in.Site, cluster, ports)
+	states, _, err := a.readPorts(ctx, &in.Site, cluster, ports)
+	return states, err
 }
 
-func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluster, ports []int) ([]PortState, error) {
-	driver, err := a.driver(ctx, c)
-	known, listErr := []balancer.Forward(nil), err
-	if err == nil && driver != nil {
+// readPorts also tells why the load balancer's configuration could not be read;
+// Configured says nothing then.
+func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluster, ports []int) (out []PortState, listErr, err error) {
+	driver, listErr := a.driver(ctx, c)
+	var known []balancer.Forward
+	if listErr == nil && driver != nil {
 		known, listErr = driver.Forwards(ctx)
 	}
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, nil, context.Cause(ctx)
 	}
 	look := a.looker(s, c)
-	out := make([]PortState, len(ports))
+	out = make([]PortState, len(ports))
 	for i, port := range ports {
 		report(ctx, Progress{Text: fmt.Sprintf("looking at port %d of %s", port, c.Endpoint.VIP)})
 		out[i] = look.state(ctx, port)
@@ -182,7 +191,7 @@ func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluste
 			out[i].Error = strings.TrimPrefix(out[i].Error+fmt.Sprintf("; it is in mode %s and leads to %s", known[at].Mode, strings.Join(known[at].Backends, " ")), "; ")
 		}
 	}
-	return out, nil
+	return out, listErr, nil
 }
 
 // untilPort looks until the port is as wanted.

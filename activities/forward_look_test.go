@@ -2,6 +2,8 @@ package activities
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -77,4 +79,36 @@ func TestSilenceAloneClosesNoPort(t *testing.T) {
 	e, err = a.ClosePort(t.Context(), in)
 	require.NoError(t, err)
 	require.Contains(t, e.Summary, "not needed: 127.0.0.1 is a node's own address")
+}
+
+// TestAnUnreadableBalancerIsNoClosedPort: what LookAtPort says is kept for the
+// undo, which would close a port that was forwarded before.
+func TestAnUnreadableBalancerIsNoClosedPort(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "balancer")
+	list := "#!/bin/sh\necho '{\"forwards\":[{\"port\":2379,\"mode\":\"tcp\",\"backends\":[\"192.0.2.1:2379\"]}]}'\n"
+	write := func(text string) {
+		require.NoError(t, os.WriteFile(program+".new", []byte(text), 0o700))
+		require.NoError(t, os.Rename(program+".new", program))
+	}
+	in := PortInput{Port: EtcdPort, Scope: Scope{Cluster: "west", Site: site.Site{Platform: site.Platform{Address: "acp.example.com", HTTPSPort: 443, HTTPPort: 80},
+		Clusters: []site.Cluster{{Name: "west", Endpoint: site.Endpoint{VIP: "127.0.0.1"}, Nodes: []site.Node{{Name: "w1", Address: "192.0.2.1", Role: site.ControlPlane}},
+			Balancer: &site.Balancer{Driver: site.BalancerExec, Exec: &site.Exec{Command: []string{program}}}}}}}}
+	a := &Forwarding{}
+
+	write("#!/bin/sh\necho 'no way there' >&2\nexit 1\n")
+	_, err := a.LookAtPort(t.Context(), in)
+	require.ErrorContains(t, err, "no way there")
+	require.False(t, fault.ClassOf(err).Permanent(), "it is tried again")
+	ports, err := a.ReadForwards(t.Context(), ClusterInput{Scope: in.Scope})
+	require.NoError(t, err, "a check tells of it")
+	require.NotEmpty(t, ports)
+	for _, p := range ports {
+		require.Contains(t, p.Error, "could not be read")
+	}
+
+	write(list)
+	state, err := a.LookAtPort(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, state.Configured)
 }
