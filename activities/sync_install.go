@@ -96,8 +96,17 @@ func syncConfig(ctx context.Context, c *kube.Client, in InstallSyncInput, sides 
 			return syncplugin.Parameters(in.Way, p.Config, sides)
 		}
 	}
-	return nil, fault.New(fault.Gate, "install "+syncplugin.Name+" "+in.Version, "cluster "+in.Standby,
-		"upload the package of "+syncplugin.Display+" with violet: acpflow push-packages", errors.New("this version is not published"))
+	return nil, in.unpublished()
+}
+
+func (in InstallSyncInput) unpublished() error {
+	return fault.New(fault.Gate, "install "+syncplugin.Name+" "+in.Version, "cluster "+in.Standby,
+		"upload the package of "+syncplugin.Display+": "+PushCommand(in.Site.Name, in.Standby), errors.New("this version is not published"))
+}
+
+// PushCommand is what a person types to upload a package to a cluster.
+func PushCommand(site, cluster string) string {
+	return "acpflow push --site " + site + " --cluster " + cluster + " --package FILE"
 }
 
 func (a *Sync) notInstalled(ctx context.Context, c *kube.Client, in InstallSyncInput, state kube.PluginState, cause error) error {

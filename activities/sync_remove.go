@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/acpflow/acpflow/internal/etcd"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/kube"
 	"github.com/acpflow/acpflow/internal/syncplugin"
@@ -16,16 +17,18 @@ import (
 // RemoveSyncInput names the side that the synchronizer is removed from.
 type RemoveSyncInput struct {
 	Scope
-	Settle time.Duration `json:"settle"`
-	// Without one of these the plugin's own check must say that both sides are alike.
+	Primary string        `json:"primary"` // the side that it copies from
+	Settle  time.Duration `json:"settle"`
+	// Without one of these the plugin's own check and a proof from both etcds must say that both sides are alike.
 	Proven bool `json:"proven,omitempty"` // they were shown to be alike a moment ago
-	Fresh  bool `json:"fresh,omitempty"`  // this run installed it: a Pod that waits for its node has copied nothing
+	Fresh  bool `json:"fresh,omitempty"`  // this run installed it and never saw it run: a Pod that waits for its node has copied nothing
 }
 
 // RemovePlugin uninstalls the synchronizer and confirms that nothing of it is
-// left. While keys are missing or surplus it does not (DR-41): owner references
-// could resolve wrongly, and Machine objects with the machines behind them be
-// deleted. That, and a removal that the platform prevents, is fault.Gate.
+// left. Unless both sides are alike, and every owner is there, it does not (DR-41):
+// owner references could resolve wrongly, and Machine objects with the machines
+// behind them be deleted. That, what could not be told, and a removal that the
+// platform prevents, is fault.Gate.
 func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, error) {
 	client, err := a.open(ctx, in.Scope)
 	if err != nil {
@@ -39,7 +42,11 @@ func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, 
 	if len(view.Left()) == 0 {
 		return Evidence{Summary: syncplugin.Name + " is not installed", Host: in.Cluster}, nil
 	}
-	if err := a.mayRemove(ctx, in, view); err != nil {
+	check := func() (CheckView, error) { return a.FetchCheck(ctx, in.Scope) }
+	prove := func() (etcd.Proof, error) {
+		return (&Consistency{Hosts: a.Hosts}).Prove(ctx, ProveInput{Site: in.Site, Primary: in.Primary, Standby: in.Cluster, Owners: true})
+	}
+	if err := in.mayRemove(view, check, prove); err != nil {
 		return Evidence{}, err
 	}
 	for end := time.Now().Add(in.Settle); ; {
@@ -66,7 +73,9 @@ func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, 
 	}
 }
 
-func (a *Sync) mayRemove(ctx context.Context, in RemoveSyncInput, view PluginView) error {
+// mayRemove asks what it must before the synchronizer goes; the proof, which reads
+// both etcds whole, only when the plugin's own check finds nothing.
+func (in RemoveSyncInput) mayRemove(view PluginView, check func() (CheckView, error), prove func() (etcd.Proof, error)) error {
 	refuse := func(fix string, cause error) error {
 		return fault.New(fault.Gate, "uninstall "+syncplugin.Name, "cluster "+in.Cluster, fix, cause)
 	}
@@ -78,18 +87,34 @@ func (a *Sync) mayRemove(ctx context.Context, in RemoveSyncInput, view PluginVie
 	case in.Proven, in.Fresh && neverRan(view):
 		return nil
 	}
-	check, err := a.FetchCheck(ctx, in.Scope)
-	if err == nil && !check.Clean() {
-		err = errors.New(check.String())
-	}
-	if err != nil {
+	if err := alike(check, prove); err != nil {
 		return refuse("let it finish and retry when both sides are alike; if you know that it has copied nothing, uninstall it in Marketplace > Cluster Plugins and retry; to keep it, skip",
-			fmt.Errorf("removing it while keys are missing or surplus can delete Machine objects: %w", err))
+			fmt.Errorf("removing it while the sides differ or owners are missing can delete Machine objects: %w", err))
 	}
 	return nil
 }
 
-// neverRan reports whether none of its Pods has begun to run.
+// alike is nil when neither the plugin's check nor a proof finds a difference.
+func alike(check func() (CheckView, error), prove func() (etcd.Proof, error)) error {
+	said, err := check()
+	if err != nil {
+		return err
+	}
+	if !said.Clean() {
+		return errors.New(said.String())
+	}
+	p, err := prove()
+	if err != nil {
+		return fmt.Errorf("both etcds could not be compared: %w", err)
+	}
+	if !p.Clean() {
+		return fmt.Errorf("both etcds: %d keys compared, %d missed, %d surplus, %d different, %d owners that are not there", p.Compared, p.Missed, p.Surplus, p.Different, p.Orphans)
+	}
+	return nil
+}
+
+// neverRan reports whether it has Pods and none of them has begun to run. No Pod
+// tells nothing: the one that copied may just have been drained.
 func neverRan(view PluginView) bool {
-	return !slices.ContainsFunc(view.Pods, func(p kube.Pod) bool { return p.Phase != "Pending" || p.Restarts > 0 }) && view.Lease == nil
+	return len(view.Pods) > 0 && !slices.ContainsFunc(view.Pods, func(p kube.Pod) bool { return p.Phase != "Pending" || p.Restarts > 0 }) && view.Lease == nil
 }

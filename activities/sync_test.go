@@ -133,7 +133,7 @@ func TestNotBack(t *testing.T) {
 }
 
 func TestNeverRan(t *testing.T) {
-	assert.True(t, neverRan(PluginView{}))
+	assert.False(t, neverRan(PluginView{}), "the Pod that copied may be gone")
 	assert.True(t, neverRan(PluginView{Pods: []kube.Pod{{Phase: "Pending"}}}))
 	assert.False(t, neverRan(PluginView{Pods: []kube.Pod{{Phase: "Pending"}, {Phase: "Running"}}}))
 	assert.False(t, neverRan(PluginView{Pods: []kube.Pod{{Phase: "Pending", Restarts: 1}}}))

@@ -22,7 +22,7 @@ func (p *pairing) parameters() Step {
 	return Step{
 		StepInfo: StepInfo{ID: "pair.01-contract-parameters", Title: "The parameters of both sides fit a pair and one another",
 			Source: []string{"DR-12", "DR-13", "DR-14", "DR-15", "DR-16", "DR-17", "DR-18", "DR-22", "DR-23"}, Effect: Read,
-			Calls: []string{"diff <(acpflow installer-config --cluster " + p.primary.cluster.Name + ") <(acpflow installer-config --cluster " + p.standby.cluster.Name + ")"}},
+			Calls: []string{fmt.Sprintf("diff <(%[1]s --cluster %[2]s) <(%[1]s --cluster %[3]s)", "acpflow installer-config --site "+p.site.Name+".yaml", p.primary.cluster.Name, p.standby.cluster.Name)}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var evidence activities.Evidence
 			err := workflow.ExecuteActivity(quickRead(ctx, "Compare the parameters of both sides"), contracts.CheckParameters, p.input()).Get(ctx, &evidence)
@@ -65,6 +65,8 @@ func (p *pairing) fits() error {
 	switch {
 	case a.Synchronizer:
 		return gate("%s carries the synchronizer, so it is the standby of %s. Fix: nothing is to be installed; acpflow check tells how the pair is", first, second)
+	case !a.Installed && b.Installed && b.Synchronizer:
+		return gate("%s is bare and %s is still its standby: make %s the primary first (failover, DR-41, DR-42); nothing is to be installed yet", first, second, second)
 	case !a.Installed && b.Installed:
 		return gate("%s is installed and %s is not, so %s is the primary. Fix: start again with --cluster %s", second, first, second, second)
 	case a.Installed && b.Installed && a.UID == b.UID:

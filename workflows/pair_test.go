@@ -97,6 +97,8 @@ func TestInstallPairPlan(t *testing.T) {
 	for _, s := range plan.Steps {
 		ids[s.ID] = s
 	}
+	assert.Equal(t, []string{"diff <(acpflow installer-config --site lab.yaml --cluster east) <(acpflow installer-config --site lab.yaml --cluster west)"},
+		ids["pair.01-contract-parameters"].Calls)
 	assert.Contains(t, ids, "east.execute.02-upload")
 	assert.Contains(t, ids, "west.verify.05-platform-url")
 	assert.Contains(t, ids["pair.03-point-dns-to-primary"].Title, "leads to east")
@@ -232,6 +234,8 @@ func TestInstallPairRefusesWhatItCannotFinish(t *testing.T) {
 	}{
 		"the primary is the standby": {func(w *pairWorld) { w.has("west", true); w.has("east", false) }, "west carries the synchronizer"},
 		"only the other side":        {func(w *pairWorld) { w.has("east", false) }, "--cluster east"},
+		"only the standby": {func(w *pairWorld) { w.has("east", true) },
+			"west is bare and east is still its standby: make east the primary first (failover, DR-41, DR-42); nothing is to be installed yet"},
 		"one cluster twice": {func(w *pairWorld) {
 			w.has("west", false)
 			w.has("east", false)

@@ -41,6 +41,7 @@ type syncing struct {
 
 	before *activities.PluginView // the standby's synchronizer as it was found
 	plugin activities.PluginView  // by pluginVersion
+	ran    bool                   // by install: the platform said that it runs, so it may have copied
 	synced activities.SyncPod     // by firstSync
 }
 
@@ -61,7 +62,7 @@ func (s *syncing) steps() []Step {
 		s.pluginVersion(),
 		s.keepWhileInstalled(openPort("sync.04-port-primary", "Forward port 2379 of "+s.primary.Name+" as plain TCP", s.site, s.primary, activities.EtcdPort)),
 		s.keepWhileInstalled(openPort("sync.05-port-standby", "Forward port 2379 of "+s.standby.Name+" as plain TCP", s.site, s.standby, activities.EtcdPort)),
-		withToken(s.token()),
+		withToken(s.keepWhileInstalled(s.token())),
 		s.install(),
 		withToken(s.bootstrap()),
 		s.firstSync(),

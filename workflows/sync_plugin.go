@@ -48,7 +48,7 @@ func (s *syncing) judgeVersion(view activities.PluginView) (activities.Evidence,
 		return evidence, gateFault("install "+syncplugin.Name, "wait until it has gone, or delete it, then retry",
 			"remains of one that was removed are still on %s: %s", s.standby.Name, strings.Join(view.Left(), ", "))
 	case view.Version == "":
-		return evidence, gateFault("install "+syncplugin.Name, "upload the package of "+syncplugin.Display+" to "+s.standby.Name+" with violet: acpflow push-packages",
+		return evidence, gateFault("install "+syncplugin.Name, "upload the package of "+syncplugin.Display+" to "+s.standby.Name+": "+activities.PushCommand(s.site.Name, s.standby.Name),
 			"the plugin is not published on %s", s.standby.Name)
 	case view.Unknown != "":
 		return evidence, gateFault("choose a procedure", "", "%s", view.Unknown)
@@ -56,10 +56,11 @@ func (s *syncing) judgeVersion(view activities.PluginView) (activities.Evidence,
 	return evidence, nil
 }
 
-// keepWhileInstalled leaves a port open on an abort that leaves the synchronizer:
-// it would stop, and the standby fall behind unnoticed.
+// keepWhileInstalled leaves what the synchronizer works with, its ports and its
+// token, on an abort that leaves the synchronizer: it would stop, and the standby
+// fall behind unnoticed.
 func (s *syncing) keepWhileInstalled(step Step) Step {
-	closePort := step.Undo
+	takeAway := step.Undo
 	step.Undo = func(ctx workflow.Context) (activities.Evidence, error) {
 		view, err := s.read(ctx, s.standby)
 		if err != nil {
@@ -68,7 +69,7 @@ func (s *syncing) keepWhileInstalled(step Step) Step {
 		if view.Present() {
 			return activities.Evidence{Summary: "left as it is: the synchronizer is still on " + s.standby.Name}, nil
 		}
-		return closePort(ctx)
+		return takeAway(ctx)
 	}
 	return step
 }
@@ -111,6 +112,7 @@ func (s *syncing) install() Step {
 			var evidence activities.Evidence
 			in := activities.InstallSyncInput{PairInput: s.pair(), Version: s.plugin.Version, Way: s.plugin.Way, Settle: s.site.Policy.Stall()}
 			err := workflow.ExecuteActivity(settling(ctx, s.site, "Install the synchronizer on "+s.standby.Name), a.InstallPlugin, in).Get(ctx, &evidence)
+			s.ran = s.ran || err == nil
 			return evidence, err
 		},
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
@@ -119,7 +121,7 @@ func (s *syncing) install() Step {
 				return activities.Evidence{Summary: "the synchronizer was installed before, and stays"}, nil
 			}
 			var a *activities.Sync
-			in := activities.RemoveSyncInput{Scope: s.scope(s.standby), Settle: removedWithin, Fresh: s.synced.Pod.UID == ""}
+			in := activities.RemoveSyncInput{Scope: s.scope(s.standby), Primary: s.primary.Name, Settle: removedWithin, Fresh: !s.ran}
 			err := workflow.ExecuteActivity(untilReady(ctx, "Undo: remove the synchronizer from "+s.standby.Name), a.RemovePlugin, in).Get(ctx, &evidence)
 			return evidence, err
 		},

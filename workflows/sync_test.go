@@ -88,8 +88,8 @@ func TestEnableSyncNamesWhatItDeletes(t *testing.T) {
 // was begun, last first.
 func TestEnableSyncParksAtTheFailingStep(t *testing.T) {
 	closed := []string{"ReadPlugin", "ClosePort", "ReadPlugin", "ClosePort"}
-	removed := append([]string{"RemovePlugin"}, "RemoveToken")
-	all := append(removed, closed...)
+	untoken := append([]string{"ReadPlugin", "RemoveToken"}, closed...)
+	all := append([]string{"RemovePlugin"}, untoken...)
 	cases := []struct {
 		broken, step, next string
 		undone             []string
@@ -99,7 +99,7 @@ func TestEnableSyncParksAtTheFailingStep(t *testing.T) {
 		{"CompareKeys", "sync.02-keys", "LookAtPort", nil},
 		{"LookAtPort", "sync.04-port-primary", "OpenPort", []string{"ReadPlugin"}},
 		{"OpenPort", "sync.04-port-primary", "CopyToken", []string{"ReadPlugin", "ClosePort"}},
-		{"CopyToken", "sync.06-token", "InstallPlugin", append([]string{"RemoveToken"}, closed...)},
+		{"CopyToken", "sync.06-token", "InstallPlugin", untoken},
 		{"InstallPlugin", "sync.07-install", "WaitBootstrap", all},
 		{"WaitBootstrap", "sync.08-bootstrap", "WaitFirstSync", all},
 		{"WaitFirstSync", "sync.09-first-sync", "RecreateSyncPod", all},
@@ -113,6 +113,7 @@ func TestEnableSyncParksAtTheFailingStep(t *testing.T) {
 		t.Run(c.broken, func(t *testing.T) {
 			w := syncWorld(t, "v4.3.1")
 			w.breaks(c.broken, fault.Failed)
+			before := 0
 			w.after(time.Hour, func() {
 				p := w.status()
 				require.NotNil(t, p.Gate)
@@ -120,13 +121,13 @@ func TestEnableSyncParksAtTheFailingStep(t *testing.T) {
 				assert.Contains(t, p.Gate.Error, c.broken+" is broken. Fix: mend it")
 				assert.Equal(t, c.broken == "ListServices" || c.broken == "RestartServices", len(p.Gate.Actions) == 3, "only the restart may be skipped: %v", p.Gate.Actions)
 				assert.False(t, w.called(c.next), "%s must not run after %s failed", c.next, c.broken)
-				before := len(w.done())
+				before = len(w.done())
 				w.decide(workflows.Decision{Step: c.step, Action: workflows.Abort, By: "ops", Reason: "test"})
-				w.after(time.Minute, func() { assert.Equal(t, c.undone, w.done()[before:]) })
 			})
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, w.enable(), &app)
 			assert.Equal(t, workflows.ErrAborted, app.Type())
+			assert.Equal(t, append([]string{}, c.undone...), w.done()[before:])
 			assert.False(t, w.called(c.next))
 			assert.False(t, w.sides.forwarded["west"] || w.sides.forwarded["east"])
 			assert.False(t, w.sides.plugins["east"].Installed)
@@ -176,7 +177,7 @@ func TestEnableSyncRefusesTheWrongWay(t *testing.T) {
 		"an unknown version": {func(w *world) { *w.sides = *newTwoSides("v4.7.0") }, "sync.03-version", `etcd-sync "v4.7.0"`},
 		"no version":         {func(w *world) { *w.sides = *newTwoSides("latest") }, "sync.03-version", "no version of the form"},
 		"not published": {func(w *world) { w.sides.plugins["east"] = activities.PluginView{UID: "uid-east"} },
-			"sync.03-version", "not published on east. Fix: upload the package"},
+			"sync.03-version", "not published on east. Fix: upload the package of " + syncplugin.Display + " to east: acpflow push --site lab --cluster east --package FILE"},
 		"a removed one that still runs": {func(w *world) {
 			v := w.sides.plugins["east"]
 			v.Pods = []kube.Pod{{Name: "etcd-sync-old"}}
@@ -206,9 +207,9 @@ func TestEnableSyncLeavesWhatWasThere(t *testing.T) {
 	assert.False(t, w.called("RemovePlugin") || w.called("ClosePort"))
 }
 
-// Ports stay open under a synchronizer that nobody could remove.
-func TestEnableSyncKeepsThePortsOfWhatStays(t *testing.T) {
-	w := syncWorld(t, "v4.1.0")
+// Ports stay open, and the token stays, under a synchronizer that nobody could remove.
+func TestEnableSyncKeepsWhatThatNeedsWhichStays(t *testing.T) {
+	w := syncWorld(t, "v4.3.1")
 	w.breaks("WaitFirstSync", fault.Stalled)
 	w.breaks("RemovePlugin", fault.Gate)
 	w.after(time.Hour, func() {
@@ -222,9 +223,30 @@ func TestEnableSyncKeepsThePortsOfWhatStays(t *testing.T) {
 		w.decide(workflows.Decision{Step: p.Gate.Step, Action: workflows.Skip, By: "ops", Reason: "it may stay"})
 	})
 	require.Error(t, w.enable())
-	assert.False(t, w.called("ClosePort"))
+	assert.False(t, w.called("ClosePort") || w.called("RemoveToken"))
 	assert.Equal(t, map[string]bool{"west": true, "east": true}, w.sides.forwarded)
-	assert.Contains(t, w.status().Steps[3].Evidence.Summary, "the synchronizer is still on east")
+	for _, i := range []int{3, 4, 5} {
+		assert.Contains(t, w.status().Steps[i].Evidence.Summary, "the synchronizer is still on east")
+	}
+}
+
+// Once the platform has said that it runs, no look at its Pods shows any more
+// that it has copied nothing.
+func TestEnableSyncAsksBeforeItRemovesWhatHasRun(t *testing.T) {
+	for broken, fresh := range map[string]bool{"InstallPlugin": true, "WaitFirstSync": false, "RestartServices": false} {
+		t.Run(broken, func(t *testing.T) {
+			w := syncWorld(t, "v4.1.0")
+			w.breaks(broken, fault.Stalled)
+			request := enableEast
+			request.OnFailure = workflows.OnFailureAbort
+			require.Error(t, w.runBook(workflows.EnableSyncName, request))
+			var in activities.RemoveSyncInput
+			require.NoError(t, json.Unmarshal(w.sides.inputs["RemovePlugin"], &in))
+			assert.Equal(t, fresh, in.Fresh)
+			assert.False(t, in.Proven)
+			assert.Equal(t, []string{"west", "east"}, []string{in.Primary, in.Cluster}, "a proof needs both sides")
+		})
+	}
 }
 
 // later gives one answer for a while and then another.
