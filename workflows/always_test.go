@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,18 +17,20 @@ import (
 )
 
 // script is a runbook whose steps only write down that they ran. A step whose
-// name is in fails parks for good.
+// name is in fails, or stuck, parks for good.
 type script struct {
-	steps []workflows.Step
-	ran   []string
-	fails string
+	steps  []workflows.Step
+	ran    []string
+	fails  string
+	stuck  string
+	parked func(*world) // after an hour
 }
 
 func (s *script) step(id string, change func(*workflows.Step)) {
 	note := func(what string) func(workflow.Context) (activities.Evidence, error) {
 		return func(workflow.Context) (activities.Evidence, error) {
 			s.ran = append(s.ran, what)
-			if what == s.fails {
+			if what == s.fails || what == s.stuck {
 				return activities.Evidence{}, temporal.NewNonRetryableApplicationError("broken", "Failed", errors.New("x"))
 			}
 			return activities.Evidence{Summary: what}, nil
@@ -48,6 +51,9 @@ func (s *script) run(t *testing.T) (*world, error) {
 	}, workflow.RegisterOptions{Name: "Script"})
 	r := request
 	r.OnFailure = workflows.OnFailureAbort
+	if s.parked != nil {
+		w.after(time.Hour, func() { s.parked(w) })
+	}
 	return w, w.runBook("Script", r)
 }
 
@@ -92,6 +98,33 @@ func TestFailedPointOfNoReturnIsNotUndone(t *testing.T) {
 	_, err := s.run(t)
 	require.Error(t, err)
 	assert.Equal(t, []string{"dns", "upload", "post", "undo dns"}, s.ran)
+}
+
+// The undo of a step on a dead machine asks a person, for ever where nobody is:
+// what must be undone whatever happens does not wait behind it.
+func TestAlwaysIsUndoneBeforeAllOthers(t *testing.T) {
+	s := &script{fails: "watch", stuck: "undo copy"}
+	s.step("first", nil)
+	s.step("dns", always)
+	s.step("port", always)
+	s.step("copy", nil)
+	s.step("upload", nil)
+	s.step("watch", nil)
+	met := false
+	s.parked = func(w *world) {
+		met = true
+		p := w.status()
+		if assert.NotNil(t, p.Gate) {
+			assert.Equal(t, "x.copy", p.Gate.Step)
+		}
+		assert.Equal(t, workflows.Undone, p.Steps[1].State)
+		assert.Equal(t, []string{"undo port", "undo dns", "undo watch", "undo upload", "undo copy"}, s.ran[6:])
+		w.decide(workflows.Decision{Step: "x.copy", Action: workflows.Skip, By: "ops", Reason: "the node is dead"})
+	}
+	_, err := s.run(t)
+	require.Error(t, err)
+	assert.True(t, met)
+	assert.Equal(t, "undo first", s.ran[len(s.ran)-1])
 }
 
 func TestAlwaysNeedsToHaveBegun(t *testing.T) {

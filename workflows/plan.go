@@ -31,7 +31,7 @@ type StepInfo struct {
 	Skippable       bool     `json:"skippable,omitempty"`       // a person may skip it with a reason
 	Approval        bool     `json:"approval,omitempty"`        // it may wait for an approval before it acts
 	PointOfNoReturn bool     `json:"pointOfNoReturn,omitempty"` // from here on an abort does not undo it, nor what came before
-	Always          bool     `json:"always,omitempty"`          // undone on abort, also after the point of no return
+	Always          bool     `json:"always,omitempty"`          // undone on abort before all others, also after the point of no return
 	Calls           []string `json:"calls,omitempty"`           // the very commands and API calls
 }
 

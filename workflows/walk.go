@@ -14,8 +14,8 @@ import (
 const nobody = "the request (onFailure: abort)"
 
 // walk does the steps in order. When one ends the run, everything reversible
-// that was begun after the last point of no return is undone in reverse order,
-// and of what lies before it only the steps that say Always.
+// that was begun after the last point of no return is undone, and of what lies
+// before it only the steps that say Always; see backwards for the order.
 func (r *run) walk(ctx workflow.Context) error {
 	for i := range r.steps {
 		if r.leaveOut(ctx, i) {
@@ -182,18 +182,16 @@ func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
 	if r.leaseLost {
 		return cause // what is done is no longer ours to touch
 	}
-	if !r.undoable(last) {
-		return cause
+	undo := r.backwards(last)
+	if r.passed > 0 && len(undo) == 0 {
+		return cause // before a point of no return it says that it undoes also when it finds nothing
 	}
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	r.progress.Outcome = Undoing
 	upsertOutcome(ctx, Undoing)
 	showBoard(ctx, &r.progress)
-	for i := last; i >= 0; i-- {
-		if !r.undoes(i) {
-			continue
-		}
+	for _, i := range undo {
 		if err := r.undo(ctx, i); err != nil {
 			return err
 		}
@@ -201,24 +199,27 @@ func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
 	return cause
 }
 
+// backwards lists what an abort takes back, the last step first. Those that say
+// Always go before all others: users feel them, and the undo of another may wait
+// for a person because its machine is dead.
+func (r *run) backwards(last int) []int {
+	var first, then []int
+	for i := last; i >= 0; i-- {
+		switch {
+		case !r.undoes(i):
+		case r.steps[i].Always:
+			first = append(first, i)
+		default:
+			then = append(then, i)
+		}
+	}
+	return append(first, then...)
+}
+
 // undoes reports whether an abort takes a step back: it was begun, it can be
 // undone, and either no point of no return was passed since, or it says Always.
 func (r *run) undoes(i int) bool {
 	return r.steps[i].Undo != nil && r.progress.Steps[i].Tries > 0 && (i >= r.passed || r.steps[i].Always)
-}
-
-// undoable reports whether there is anything to take back. Before a point of no
-// return the run says that it undoes also when it finds nothing.
-func (r *run) undoable(last int) bool {
-	if r.passed == 0 {
-		return true
-	}
-	for i := last; i >= 0; i-- {
-		if r.undoes(i) {
-			return true
-		}
-	}
-	return false
 }
 
 // undo repeats until it worked or a person lets it go: a run must not end
