@@ -107,7 +107,7 @@ func (a *Encryption) settleNode(ctx context.Context, side *mergeSide, node *merg
 	if err != nil {
 		return Evidence{}, err
 	}
-	script := holdKeys + fmt.Sprintf("want=%s; seen=%s\n", encryption.Hash(file), encryption.Hash(node.current)) + changeKeys
+	script := changeScript(file, node.current, old)
 	out, err := conn.Run(ctx, ssh.Command{Op: "change the encryption configuration", Script: script, Stdin: bytes.NewReader(file.Reveal()), Sudo: true})
 	if err != nil {
 		return Evidence{}, err
@@ -140,17 +140,23 @@ age() {
 }
 `
 
+// changeScript is changeKeys for a node that has the seen file, or the wanted one.
+func changeScript(want, seen secret.Value, old bool) string {
+	return holdKeys + fmt.Sprintf("want=%s; seen=%s; old=%t\n", encryption.Hash(want), encryption.Hash(seen), old) + changeKeys
+}
+
 // changeKeys puts the file in place and, where the API server is older than it,
 // restarts it the document's way (FAQ-03): remove its container, restart kubelet.
 // A worker that died in between leaves a file without a server; then kubelet alone
-// is restarted.
+// is restarted. An old file is put back also where no server runs: the new file may
+// be why.
 const changeKeys = serverAge + `
 PATH=$PATH:/usr/local/bin
 have=$(hash "$f")
 [ "$have" = "$want" ] || [ "$have" = "$seen" ] || fail "somebody changed $f at this moment"
 if [ "$have" = "$want" ]; then rm -f "$tmp"
 else
-  [ "$(age)" != none ] || fail "no kube-apiserver runs on $(hostname)"
+  $old || [ "$(age)" != none ] || fail "no kube-apiserver runs on $(hostname)"
   put "$want" || fail "the file could not be put in place"
   echo "file changed,"
 fi
