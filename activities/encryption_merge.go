@@ -46,26 +46,42 @@ type merging struct {
 // of one side that differ for another reason than a merge are fault.Gate.
 func (a *Encryption) merging(ctx context.Context, in PairInput) (*merging, error) {
 	m := &merging{primary: mergeSide{scope: in.primary()}, standby: mergeSide{scope: in.standby()}}
-	var configs []encryption.Config
 	for _, side := range []*mergeSide{&m.primary, &m.standby} {
 		if err := a.readSide(ctx, side); err != nil {
 			return nil, err
 		}
+	}
+	if err := m.resume(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// resume plans from what was read.
+func (m *merging) resume() error {
+	if m.ending() {
+		m.forget()
+	}
+	var configs []encryption.Config
+	for _, side := range []*mergeSide{&m.primary, &m.standby} {
+		if err := side.begin(); err != nil {
+			return err
+		}
 		config, err := encryption.Parse(side.original, side.scope.Cluster+":"+encryption.Path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		configs = append(configs, config)
 	}
 	var err error
 	if m.plan, err = encryption.Plan(configs[0], configs[1]); err != nil {
-		return nil, err
+		return err
 	}
 	stages := append([]encryption.Stage{{Kind: encryption.PrimaryReadable, Config: m.plan.Merged}}, m.plan.Standby...)
 	for i, s := range stages {
 		file, err := s.Config.Marshal()
 		if err != nil {
-			return nil, fault.New(fault.Internal, "write the encryption configuration", "", "", errors.New("the merged file can't be written as YAML"))
+			return fault.New(fault.Internal, "write the encryption configuration", "", "", errors.New("the merged file can't be written as YAML"))
 		}
 		side := &m.standby
 		if i == 0 {
@@ -73,46 +89,75 @@ func (a *Encryption) merging(ctx context.Context, in PairInput) (*merging, error
 		}
 		side.files, side.kinds = append(side.files, file), append(side.kinds, s.Kind)
 	}
-	return m, joined(m.primary.place(), m.standby.place())
+	return joined(m.primary.place(), m.standby.place())
 }
 
-// readSide reads every control plane of a side and finds what it had at first.
+// readSide reads every control plane of a side.
 func (a *Encryption) readSide(ctx context.Context, side *mergeSide) error {
 	nodes, err := side.scope.controlPlanes()
 	if err != nil {
 		return err
 	}
 	side.nodes = make([]mergeNode, len(nodes))
-	err = onEach(ctx, nodes, func(ctx context.Context, i int) error {
+	return onEach(ctx, nodes, func(ctx context.Context, i int) error {
 		var err error
 		side.nodes[i], err = a.readNode(ctx, nodes[i])
 		return err
 	})
-	if err != nil {
-		return err
+}
+
+// ending reports whether a merge was cut off while it finished: every node has the
+// same file, and some backups are history already. Before that every node of a
+// merge has its backup.
+func (m *merging) ending() bool {
+	with, without := 0, 0
+	for _, n := range slices.Concat(m.primary.nodes, m.standby.nodes) {
+		if !equal(n.current, m.primary.nodes[0].current) {
+			return false
+		}
+		if n.original.Empty() {
+			without++
+		} else {
+			with++
+		}
 	}
-	side.original = side.nodes[0].current
-	for _, n := range side.nodes {
+	return with > 0 && without > 0
+}
+
+// forget takes the backups that are left for what they are, history: FinishMerge
+// has only to give them their last name.
+func (m *merging) forget() {
+	for _, side := range []*mergeSide{&m.primary, &m.standby} {
+		for i := range side.nodes {
+			side.nodes[i].original = secret.Value{}
+		}
+	}
+}
+
+// begin finds what a side had at first.
+func (s *mergeSide) begin() error {
+	s.original = s.nodes[0].current
+	for _, n := range s.nodes {
 		if !n.original.Empty() {
-			side.original = n.original
+			s.original = n.original
 		}
 	}
 	var wrong []error
-	for _, n := range side.nodes {
+	for _, n := range s.nodes {
 		first := n.original
 		if first.Empty() {
 			first = n.current // a merge changes nothing before every node has its backup
 		}
-		if !equal(first, side.original) {
+		if !equal(first, s.original) {
 			wrong = append(wrong, fmt.Errorf("%s has %.12s", n.node.Name, encryption.Hash(first)))
 		}
 	}
-	side.files = []secret.Value{side.original}
+	s.files = []secret.Value{s.original}
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fault.New(fault.Gate, "read the key files of "+side.scope.Cluster, encryption.Path,
-		"make the files of this side alike first: one of them may be left from before", fmt.Errorf("the side has %.12s, but %w", encryption.Hash(side.original), errors.Join(wrong...)))
+	return fault.New(fault.Gate, "read the key files of "+s.scope.Cluster, encryption.Path,
+		"make the files of this side alike first; never with an older one after a merge, because Secrets are written with a key that it lacks", fmt.Errorf("the side has %.12s, but %w", encryption.Hash(s.original), errors.Join(wrong...)))
 }
 
 // place finds how far each node is.
