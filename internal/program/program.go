@@ -12,9 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/acpflow/acpflow/internal/child"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/secret"
 	"github.com/acpflow/acpflow/internal/ssh"
@@ -65,7 +65,7 @@ func (p Program) Call(ctx context.Context, op string, request any) ([]byte, erro
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	stdout, stderr := ssh.Tail{Limit: maxStdout}, ssh.Tail{Limit: maxStderr}
-	err = p.command(limited, body, &stdout, &stderr).Run()
+	err = child.Run(p.command(limited, body, &stdout, &stderr))
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%s: %s: interrupted: %w", op, p.Path(), context.Cause(ctx))
 	}
@@ -91,7 +91,6 @@ func (p Program) Call(ctx context.Context, op string, request any) ([]byte, erro
 	return []byte(answer), nil
 }
 
-// command is a process group of its own, so that what it started ends with it.
 func (p Program) command(ctx context.Context, body []byte, stdout, stderr *ssh.Tail) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, p.Command[0], p.Command[1:]...)
 	cmd.Env = []string{searchPath}
@@ -100,8 +99,5 @@ func (p Program) command(ctx context.Context, body []byte, stdout, stderr *ssh.T
 	}
 	cmd.Dir = "/"
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(append(body, '\n')), stdout, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
 	return cmd
 }

@@ -2,8 +2,11 @@ package program
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +15,35 @@ import (
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/secret"
 )
+
+func TestMain(m *testing.M) {
+	path := os.Getenv("PROGRAM_TEST_PATH")
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	_, err := Program{Command: []string{path}}.Call(context.Background(), "try", nil)
+	fmt.Fprintln(os.Stderr, "not killed:", err)
+	os.Exit(1)
+}
+
+// A worker that is killed can end nothing any more; another begins after the
+// heartbeat, and two must not run at a time.
+func TestProgramDiesWithAKilledWorker(t *testing.T) {
+	begun := filepath.Join(t.TempDir(), "begun")
+	p := script(t, "echo $$ >"+begun+".new; mv "+begun+".new "+begun+"; exec sleep 30")
+	worker := exec.Command(os.Args[0])
+	worker.Env = append(os.Environ(), "PROGRAM_TEST_PATH="+p.Path())
+	require.NoError(t, worker.Start())
+	require.Eventually(t, func() bool { _, err := os.Stat(begun); return err == nil }, 10*time.Second, 10*time.Millisecond)
+	pid, err := os.ReadFile(begun)
+	require.NoError(t, err)
+	require.NoError(t, worker.Process.Kill())
+	require.ErrorContains(t, worker.Wait(), "killed")
+	require.Eventually(t, func() bool { // gone, or dead and not yet reaped by init
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	}, 5*time.Second, 10*time.Millisecond)
+}
 
 func script(t *testing.T, text string) Program {
 	t.Helper()

@@ -7,9 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/acpflow/acpflow/internal/child"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/secret"
 	"github.com/acpflow/acpflow/internal/ssh"
@@ -51,10 +50,7 @@ func (t Tool) run(ctx context.Context, op string, args []string) (string, error)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()} // packages are unpacked there
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it started ends with it
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	err = cmd.Run()
+	err = child.Run(cmd)
 	said := strings.ToValidUTF8(secret.Redact(strings.TrimSpace(out.String())), "?")
 	if ctx.Err() != nil {
 		return said, fmt.Errorf("%s: interrupted: %w", op, context.Cause(ctx))
