@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 
 	"go.temporal.io/sdk/temporal"
@@ -43,16 +44,43 @@ func (p *pairing) observe() Step {
 				futures = append(futures, workflow.ExecuteActivity(nodeRead(ctx, "Look at "+side.cluster.Name), clusterChecks.ObserveInstall, p.scope(side)))
 			}
 			evidence := activities.Evidence{Facts: map[string]string{}}
+			var failed error
 			for i, side := range sides {
+				side.state = activities.InstallState{}
 				if err := futures[i].Get(ctx, &side.state); err != nil {
-					return evidence, err
+					failed = cmp.Or(failed, err)
+					continue
 				}
 				evidence.Facts[side.cluster.Name] = side.state.Summary
+			}
+			if failed != nil {
+				return evidence, p.misled(ctx, failed)
 			}
 			evidence.Summary = p.primary.state.Summary + "; " + p.standby.state.Summary
 			return evidence, p.fits()
 		},
 	}
+}
+
+// misled adds to a failed look that the platform's name leads to a standby which
+// is not whole: a run that was terminated, or lost its lease, left it there. A
+// standby that is whole may be the primary since a failover.
+func (p *pairing) misled(ctx workflow.Context, cause error) error {
+	if ctx.Err() != nil || p.standby.state.Installed {
+		return cause
+	}
+	name, first, second := p.site.Platform.Address, p.primary.cluster.Name, p.standby.cluster.Name
+	now, err := lookUpPlatform(ctx, p.site)
+	var warning string
+	switch {
+	case err != nil:
+		warning = fmt.Sprintf("Where %s leads is not known: %s", name, plainText(err))
+	case now.Cluster == second:
+		warning = fmt.Sprintf("%s leads to %s: point it at %s first, unless %s is the primary since a failover", name, second, first, second)
+	default:
+		return cause
+	}
+	return temporal.NewNonRetryableApplicationError(warning+". "+plainText(cause), string(fault.Gate), cause)
 }
 
 // fits refuses what is no half-way point of this runbook.

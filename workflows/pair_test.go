@@ -254,6 +254,49 @@ func TestInstallPairRefusesWhatItCannotFinish(t *testing.T) {
 	}
 }
 
+// A run that was terminated, or lost its lease, leaves the name at a standby that
+// is not whole. Nothing is more urgent than to say so.
+func TestInstallPairSaysThatTheNameWasLeftAtTheStandby(t *testing.T) {
+	const warning = "acp.example.com leads to east: point it at west first"
+	for name, c := range map[string]struct {
+		broken  string
+		leads   string
+		silent  bool // no name server answers
+		want    string
+		without string
+	}{
+		"left behind":    {broken: "east", leads: "east", want: warning},
+		"as it shall be": {broken: "east", leads: "west", without: "leads to"},
+		"a failover":     {broken: "west", leads: "east", without: "leads to"}, // east is whole
+		"not known":      {broken: "east", silent: true, want: "Where acp.example.com leads is not known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPairWorld(t)
+			w.has("west", false)
+			w.has("east", false)
+			w.name = c.leads
+			w.answer["ObserveInstall"] = func() any {
+				if w.target == c.broken {
+					return permanent("ObserveInstall", fault.Gate)
+				}
+				return w.installed[w.target]
+			}
+			if c.silent {
+				w.breaks("LookUpPlatform", fault.BadInput)
+			}
+			r := request
+			r.OnFailure = workflows.OnFailureAbort
+			err := w.run(r)
+			require.ErrorContains(t, err, "ObserveInstall is broken")
+			assert.ErrorContains(t, err, c.want)
+			if c.without != "" {
+				assert.NotContains(t, err.Error(), c.without)
+			}
+			assert.False(t, w.called("PointPlatform"))
+		})
+	}
+}
+
 func TestInstallPairIsNotDoneWhileTheSidesDiffer(t *testing.T) {
 	w := newPairWorld(t)
 	w.answer["Prove"] = func() any { p := cleanProof(); p.Missed = 1; return p }

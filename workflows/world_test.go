@@ -36,7 +36,7 @@ type world struct {
 	where      []string                             // the same with the cluster that was meant: "PointPlatform east"
 	target     string                               // cluster that the activity being answered is meant for
 	fail       map[string]error                     // activity → error it gives, until removed
-	answer     map[string]func() any                // activity → another answer than the good one
+	answer     map[string]func() any                // activity → another answer than the good one, or an error
 	given      map[string]func(json.RawMessage) any // activity → another answer that depends on its input
 	during     map[string]func()                    // activity → what happens while it runs
 	rejections int
@@ -128,7 +128,11 @@ func (w *world) reply(ctx context.Context, name string, input json.RawMessage, a
 		during()
 	}
 	if other := w.answer[name]; other != nil {
-		return other(), nil
+		got := other()
+		if err, bad := got.(error); bad {
+			return nil, err
+		}
+		return got, nil
 	}
 	if other := w.given[name]; other != nil {
 		return other(input), nil
