@@ -34,7 +34,7 @@ type ProveInput struct {
 	Standby string     `json:"standby"`
 	Since   *etcd.Mark `json:"since,omitempty"`  // of an earlier proof; nil = look at every key
 	Only    []string   `json:"only,omitempty"`   // resources as kubectl names them, or prefixes of keys; empty = all
-	Owners  bool       `json:"owners,omitempty"` // also find owner references that lead nowhere (reads the whole standby once more)
+	Owners  bool       `json:"owners,omitempty"` // a full proof also finds owner references that lead nowhere (reads the whole standby once more)
 }
 
 // Prove compares the standby with the primary. Differences are a result, not an

@@ -25,7 +25,7 @@ type LedgerInput struct {
 	Past pair.Past       `json:"past"`
 	Good *pair.Good      `json:"good,omitempty"` // all was equal
 	Mark json.RawMessage `json:"mark,omitempty"` // where the next proof may begin
-	Full time.Time       `json:"full,omitzero"`  // set when every key was compared
+	Full time.Time       `json:"full,omitzero"`  // set when every key was compared, and every owner looked for
 	// Forget drops the mark: what this proof found wrong, an incremental one would not see.
 	Forget bool `json:"forget,omitempty"`
 }

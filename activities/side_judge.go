@@ -56,7 +56,7 @@ const maxProofSamples = 20
 func ProofFact(p etcd.Proof) pair.Proof {
 	out := pair.Proof{
 		Mode: p.Mode, Taken: p.Taken, Primary: position(p.Primary), Standby: position(p.Standby),
-		Compared: p.Compared, Missed: p.Missed, Surplus: p.Surplus, Different: p.Different, Dangling: p.Orphans,
+		Compared: p.Compared, Missed: p.Missed, Surplus: p.Surplus, Different: p.Different, Dangling: p.Orphans, Owners: p.Owners,
 		Clean: p.Clean(), Digest: p.Digest,
 	}
 	for _, r := range p.Resources {

@@ -72,8 +72,12 @@ func (c *syncCheck) prove() Step {
 			if err != nil {
 				return activities.Evidence{}, err
 			}
+			owners := "owners not looked for"
+			if p.Owners {
+				owners = fmt.Sprintf("%d without their owner", p.Dangling)
+			}
 			return activities.Evidence{
-				Summary: fmt.Sprintf("%s: %d keys, %d missed, %d surplus, %d different, %d without their owner", p.Mode, p.Compared, p.Missed, p.Surplus, p.Different, p.Dangling),
+				Summary: fmt.Sprintf("%s: %d keys, %d missed, %d surplus, %d different, %s", p.Mode, p.Compared, p.Missed, p.Surplus, p.Different, owners),
 				Facts:   map[string]string{"digest": p.Digest, "primary": position(p.Primary), "standby": position(p.Standby), "seconds": fmt.Sprintf("%.1f", c.proof.Seconds)},
 			}, nil
 		},
@@ -111,7 +115,7 @@ func (c *syncCheck) compareOnce(ctx workflow.Context) error {
 func (c *syncCheck) compare(ctx workflow.Context, since *etcd.Mark) error {
 	roles := c.facts.Roles()
 	in := activities.CompareInput{Vendor: c.noSynchronizer() == "",
-		ProveInput: activities.ProveInput{Site: *c.site, Primary: roles.Primary, Standby: roles.Standby, Since: since, Owners: since == nil}}
+		ProveInput: activities.ProveInput{Site: *c.site, Primary: roles.Primary, Standby: roles.Standby, Since: since, Owners: true}} // which a full proof finds, also one that was to be incremental
 	what := "Ask the synchronizer's check, and compare every key of both etcds"
 	if since != nil {
 		what = "Ask the synchronizer's check, and compare what changed in both etcds"

@@ -124,7 +124,7 @@ func vendorSays(missed, surplus int) activities.CheckView {
 
 func proven(missed, surplus, different int) etcd.Proof {
 	at := func(revision int64) etcd.Position { return etcd.Position{ClusterID: "c", Revision: revision} }
-	return etcd.Proof{Mode: etcd.Full, Taken: time.Now().UTC(), Primary: at(70), Standby: at(80), Compared: 4000, Missed: missed, Surplus: surplus, Different: different,
+	return etcd.Proof{Mode: etcd.Full, Owners: true, Taken: time.Now().UTC(), Primary: at(70), Standby: at(80), Compared: 4000, Missed: missed, Surplus: surplus, Different: different,
 		Digest: "d16e57", Mark: etcd.Mark{Primary: at(70), Standby: at(80), Digest: "d16e57"}}
 }
 
@@ -389,8 +389,10 @@ func TestIncrementalProof(t *testing.T) {
 
 	w := newCheckWorld(t)
 	ledger(w, young)
-	w.proofs[0].Mode = etcd.Incremental
-	w.check()
+	w.proofs[0].Mode, w.proofs[0].Owners = etcd.Incremental, false
+	v := w.check()
+	assert.Contains(t, said(t, v, pair.Equal, "").Seen, "owners last looked for at "+young.UTC().Format("2006-01-02 15:04 UTC"))
+	assert.Contains(t, w.step("check.03-proof").Evidence.Summary, "owners not looked for")
 	require.NotNil(t, w.asked[0].Since)
 	assert.Equal(t, int64(70), w.asked[0].Since.Primary.Revision)
 	assert.True(t, w.written[0].Full.IsZero())
@@ -407,6 +409,19 @@ func TestIncrementalProof(t *testing.T) {
 	full.Full = true
 	require.NoError(t, w.runBook(workflows.CheckSyncName, full))
 	assert.Nil(t, w.asked[0].Since, "asked for")
+
+	w = newCheckWorld(t)
+	ledger(w, young)
+	w.proofs[0].Why = "primary: etcd has dropped what happened since then"
+	w.check()
+	assert.NotNil(t, w.asked[0].Since)
+	assert.True(t, w.asked[0].Owners, "it turns out to be a full one")
+	assert.False(t, w.written[0].Full.IsZero())
+
+	w = newCheckWorld(t)
+	w.proofs[0].Owners = false
+	w.check()
+	assert.True(t, w.written[0].Full.IsZero(), "owners were not looked for: the next one is full again")
 
 	w = newCheckWorld(t)
 	w.proofs[0].Orphans = 1

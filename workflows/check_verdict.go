@@ -116,7 +116,7 @@ func (c *syncCheck) remember() Step {
 				in.Forget = true
 			case p.Mark.Usable():
 				in.Mark, _ = json.Marshal(p.Mark) // strings and numbers always marshal
-				if p.Mode == etcd.Full {
+				if p.Mode == etcd.Full && p.Owners {
 					in.Full = p.Taken
 				}
 			}

@@ -51,7 +51,8 @@ type Proof struct {
 	Missed    int       `json:"missed"`
 	Surplus   int       `json:"surplus"`
 	Different int       `json:"different"`
-	Dangling  int       `json:"dangling"` // objects whose owner is not on the standby
+	Dangling  int       `json:"dangling"`         // objects whose owner is not on the standby; 0 also where Owners is false
+	Owners    bool      `json:"owners,omitempty"` // owners were looked at: a full proof does
 	Clean     bool      `json:"clean"`
 	Samples   []string  `json:"samples,omitempty"`
 	Digest    string    `json:"digest"`
@@ -69,7 +70,7 @@ type Ledger struct {
 	Good *Good           `json:"good,omitempty"` // the last check in which all was equal
 	Last []Past          `json:"last,omitempty"` // newest first, at most MaxPast
 	Mark json.RawMessage `json:"mark,omitempty"` // etcd.Mark of the last proof: where the next one may begin
-	Full time.Time       `json:"full,omitzero"`  // when every key was compared last
+	Full time.Time       `json:"full,omitzero"`  // when every key was compared last, and every owner looked for
 }
 
 // MaxPast bounds the outcomes that a ledger keeps.

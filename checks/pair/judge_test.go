@@ -54,6 +54,16 @@ func TestRolesByName(t *testing.T) {
 	assert.Contains(t, f.Roles().Why, "east carries the synchronizer is not known")
 }
 
+// A proof that looked for no owners does not say that all are there.
+func TestOwnersThatWereNotLookedFor(t *testing.T) {
+	f := good()
+	assert.Contains(t, findings(f, pair.Equal)[0].Seen, "0 without their owner")
+	f.Proof.Value.Mode, f.Proof.Value.Owners = "incremental", false
+	assert.Contains(t, findings(f, pair.Equal)[0].Seen, "owners not looked for")
+	f.Sides[1].Ledger.Value.Full = now.Add(-30 * time.Minute)
+	assert.Contains(t, findings(f, pair.Equal)[0].Seen, "owners last looked for at 2026-06-15 11:30 UTC")
+}
+
 // Nobody acts on roles that only one sign tells.
 func TestDoubt(t *testing.T) {
 	assert.Empty(t, good().Doubt())

@@ -118,9 +118,24 @@ func judgeProof(f Facts) verdict {
 	case p.Compared == 0 && p.Mode != "incremental":
 		return unknown(fmt.Errorf("no key was compared"))
 	case !p.Clean || p.Missed+p.Surplus+p.Different+p.Dangling > 0:
-		return fail("%d missed, %d surplus, %d different, %d without their owner, of %d keys: %s", p.Missed, p.Surplus, p.Different, p.Dangling, p.Compared, some(p.Samples))
+		return fail("%s", differences(f, p))
 	}
-	return pass("%s: %d keys equal, primary at revision %d, standby at %d", p.Mode, p.Compared, p.Primary.Revision, p.Standby.Revision)
+	return pass("%s: %d keys equal, %s, primary at revision %d, standby at %d", p.Mode, p.Compared, owners(f, p), p.Primary.Revision, p.Standby.Revision)
+}
+
+func differences(f Facts, p Proof) string {
+	return fmt.Sprintf("%d missed, %d surplus, %d different, %s, of %d keys: %s", p.Missed, p.Surplus, p.Different, owners(f, p), p.Compared, some(p.Samples))
+}
+
+// owners says what is known of them: an incremental proof looks for none.
+func owners(f Facts, p Proof) string {
+	if p.Owners || p.Dangling > 0 {
+		return fmt.Sprintf("%d without their owner", p.Dangling)
+	}
+	if l, err := f.Ledger().Get(); err == nil && !l.Full.IsZero() {
+		return "owners last looked for at " + l.Full.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	return "owners not looked for"
 }
 
 func judgeLag(f Facts) verdict {

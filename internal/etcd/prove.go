@@ -15,7 +15,7 @@ type Request struct {
 	Only     []string       // resources as kubectl names them, or prefixes of keys; the proof then has no Mark
 	Ignore   []Ignore       // beside what is always ignored
 	Patience time.Duration  // how long a key may stay behind before it counts, default 10 s
-	Owners   bool           // also look for dangling owner references; reads the whole standby
+	Owners   bool           // a full proof also looks for dangling owner references; reads the whole standby
 	Report   func(Progress) // may be nil; called from several goroutines, one at a time
 }
 
@@ -26,7 +26,8 @@ const defaultPatience = 10 * time.Second
 // Both are read at pinned revisions. What differs is looked at again until it is
 // equal, or has differed for the patience while the primary's value stood still.
 // With Since only keys that changed on either side since then are looked at, and
-// those open then; when that is impossible the proof is a full one and says why.
+// those open then, and no owners; when that is impossible the proof is a full one
+// and says why.
 //
 // Errors: fault.BadInput, Unreachable, HostKey, Auth, Protocol, Failed.
 func Prove(ctx context.Context, primary, standby *Client, r Request) (Proof, error) {
@@ -47,7 +48,7 @@ func Prove(ctx context.Context, primary, standby *Client, r Request) (Proof, err
 	if err := p.settle(ctx); err != nil {
 		return Proof{}, err
 	}
-	if r.Owners {
+	if r.Owners && p.proof.Mode == Full {
 		if err := p.owners(ctx); err != nil {
 			return Proof{}, err
 		}

@@ -76,9 +76,20 @@ func TestDanglingOwners(t *testing.T) {
 			s.put(t, map[string]string{"/registry/example.com/clusters/biz": `{"metadata":{"name":"biz","uid":"gone-2"}}`, "/registry/example.com/widgets/team/again": `{"metadata":{"uid":"gone-1"}}`})
 		}
 	}()
-	p = prove(t, primary, standby, etcd.Request{Owners: true, Patience: 2 * time.Second, Since: &p.Mark})
+	p = prove(t, primary, standby, etcd.Request{Owners: true, Patience: 2 * time.Second})
 	assert.True(t, p.Clean(), "%+v", p)
 	assert.True(t, p.Owners)
+
+	standby.remove(t, "/registry/example.com/widgets/team/boss")
+	standby.put(t, map[string]string{"/registry/example.com/widgets/team/boss": `{"metadata":{"name":"boss","uid":"w0"}}`})
+	next := prove(t, primary, standby, etcd.Request{Owners: true, Since: &p.Mark})
+	assert.Equal(t, etcd.Incremental, next.Mode, next.Why)
+	assert.False(t, next.Owners, "an incremental one does not read the whole standby")
+	p.Mark.Standby.ClusterID = "another"
+	next = prove(t, primary, standby, etcd.Request{Owners: true, Since: &p.Mark})
+	assert.Equal(t, etcd.Full, next.Mode)
+	assert.NotEmpty(t, next.Why)
+	assert.True(t, next.Owners, "it was to be incremental, and is a full one")
 }
 
 func class(t *testing.T, p etcd.Proof, name string) etcd.IgnoredClass {

@@ -20,7 +20,7 @@ func Good() pair.Facts {
 		Address:  pair.Of(pair.Address{Cluster: "west", TTL: 30, Answers: []pair.Answer{{Server: "198.18.0.2", Addresses: []string{"192.0.2.10"}}}}),
 		Contract: pair.Of(pair.Contract{Compared: 9}),
 		Vendor:   pair.Of(pair.Vendor{}),
-		Proof:    pair.Of(pair.Proof{Mode: "full", Taken: Now, Compared: 4000, Clean: true, Primary: pair.Position{Revision: 77}, Standby: pair.Position{Revision: 88}}),
+		Proof:    pair.Of(pair.Proof{Mode: "full", Taken: Now, Compared: 4000, Owners: true, Clean: true, Primary: pair.Position{Revision: 77}, Standby: pair.Position{Revision: 88}}),
 		Canary:   pair.Of(pair.Canary{Lag: time.Second, Arrived: true}),
 		Sides:    []pair.Side{side("west"), side("east")},
 	}
