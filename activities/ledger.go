@@ -18,6 +18,9 @@ const (
 	ledgerKey  = "ledger.json"
 )
 
+// LedgerConfigMap tells a person where the ledger of a side is.
+const LedgerConfigMap = platformNamespace + "/" + ledgerName
+
 // LedgerInput is what a check adds to the ledger of the cluster in its scope,
 // which is the standby.
 type LedgerInput struct {

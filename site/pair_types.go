@@ -96,7 +96,7 @@ type Host struct {
 type Sync struct {
 	CheckEvery string    `json:"checkEvery,omitempty"` // how often the monitor checks, default 5m
 	MaxLag     string    `json:"maxLag,omitempty"`     // slower than this is a failure, default 30s
-	Repairs    *int      `json:"repairs,omitempty"`    // times a check recreates the synchronizer's Pod for missed keys, default 2
+	Repairs    *int      `json:"repairs,omitempty"`    // times the synchronizer's Pod is recreated for missed keys until a check is good, default 2
 	Canary     *Canary   `json:"canary,omitempty"`     // nil = lag is not measured, because that writes
 	Ignore     []Ignored `json:"ignore,omitempty"`     // further keys that may differ
 }

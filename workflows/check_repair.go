@@ -15,15 +15,14 @@ import (
 // missed is copied again. Nothing else is ever repaired: surplus and different
 // keys are for people.
 func (c *syncCheck) repair() Step {
-	most := c.site.DR.Sync.MaxRepairs()
 	return Step{
 		StepInfo: StepInfo{
-			ID: "check.05-repair", Title: fmt.Sprintf("Recreate the synchronizer's Pod where keys are missed, %d times at most; never for surplus or different keys", most),
+			ID: "check.05-repair", Title: fmt.Sprintf("Recreate the synchronizer's Pod where keys are missed, %d times at most until a check is good; never for surplus or different keys", c.site.DR.Sync.MaxRepairs()),
 			Source: []string{"DR-33"}, Effect: Write,
 			Calls: []string{"kubectl -n cpaas-system delete po -l app=etcd-sync   # the one that copies, by its UID; then both checks again"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			if err := c.doRepair(ctx, most); err != nil {
+			if err := c.doRepair(ctx); err != nil {
 				return activities.Evidence{}, err
 			}
 			text := fmt.Sprintf("recreated %d times", c.repairs)
@@ -35,49 +34,75 @@ func (c *syncCheck) repair() Step {
 	}
 }
 
-// nothingToRepair tells why not; "" = keys are missed and nothing else is wrong
-// with them.
+// nothingToRepair tells why not; "" = acpflow's own settled proof says that keys
+// are missed and that nothing else is wrong. What the vendor's check says is of
+// one moment: it may forbid a repair, never ask for one.
 func (c *syncCheck) nothingToRepair() string {
-	missed := c.missed()
-	surplus, different := 0, 0
-	if v := c.facts.Vendor.Value; v != nil {
-		surplus = v.Surplus
+	v, p := pair.Vendor{}, pair.Proof{}
+	if c.facts.Vendor.Value != nil {
+		v = *c.facts.Vendor.Value
 	}
-	if p := c.facts.Proof.Value; p != nil {
-		surplus, different = max(surplus, p.Surplus), p.Different
+	if c.facts.Proof.Value != nil {
+		p = *c.facts.Proof.Value
 	}
-	switch why := c.noSynchronizer(); {
-	case missed == 0:
+	surplus := max(v.Surplus, p.Surplus)
+	why := c.noSynchronizer()
+	switch {
+	case p.Missed == 0 && v.Missed == 0:
 		return "no key is known to be missed"
 	case why != "":
 		return why
-	case surplus+different > 0:
-		c.note = fmt.Sprintf("%d keys are missed, but %d are surplus and %d different: nothing is repaired, a person must look", missed, surplus, different)
-	case c.noPair() != "":
-		c.note = "keys are missed, but nothing is repaired: " + c.noPair()
-	case c.facts.Doubt() != "": // what looks missed may have been deleted on the side in service
-		c.note = "keys are missed, but nothing is repaired while the roles are in doubt: " + c.facts.Doubt()
-	case c.site.DR.Sync.MaxRepairs() == 0:
-		c.note = "keys are missed, but dr.sync.repairs is 0"
+	case c.facts.Proof.Value == nil:
+		c.note = fmt.Sprintf("the vendor's check names %d missed keys, but nothing is repaired without acpflow's own proof", v.Missed)
+	case p.Missed == 0:
+		c.note = fmt.Sprintf("the vendor's check names %d missed keys, but acpflow's own proof finds none: nothing is repaired", v.Missed)
+	case surplus+p.Different > 0:
+		c.note = fmt.Sprintf("%d keys are missed, but %d are surplus and %d different: nothing is repaired, a person must look", p.Missed, surplus, p.Different)
+	default:
+		c.note = c.mayNotRepair()
 	}
 	return c.note
 }
 
-// missed is the larger of what both checks say.
+// mayNotRepair tells why nothing is done about keys that are missed.
+func (c *syncCheck) mayNotRepair() string {
+	ledger, err := c.facts.Ledger().Get()
+	switch most := c.site.DR.Sync.MaxRepairs(); {
+	case c.noPair() != "":
+		return "keys are missed, but nothing is repaired: " + c.noPair()
+	case c.facts.Doubt() != "": // what looks missed may have been deleted on the side in service
+		return "keys are missed, but nothing is repaired while the roles are in doubt: " + c.facts.Doubt()
+	case most == 0:
+		return "keys are missed, but dr.sync.repairs is 0"
+	case err != nil:
+		return "keys are missed, but nothing is repaired while nobody knows how often it was tried: " + err.Error()
+	case ledger.Repairs >= most:
+		return fmt.Sprintf("keys are missed, but the ledger (configmap %s) counts %d repairs since the last good check, and dr.sync.repairs is %d: nothing more is repaired, a person must look",
+			activities.LedgerConfigMap, ledger.Repairs, most)
+	}
+	return ""
+}
+
+// repairsLeft is how often the Pod may still be recreated before a check is good.
+func (c *syncCheck) repairsLeft() int {
+	ledger, err := c.facts.Ledger().Get()
+	if err != nil {
+		return 0
+	}
+	return c.site.DR.Sync.MaxRepairs() - ledger.Repairs - c.repairs
+}
+
+// missed is what acpflow's own proof says; the vendor's word is of one moment.
 func (c *syncCheck) missed() int {
-	n := 0
-	if v := c.facts.Vendor.Value; v != nil && v.Unclear == "" {
-		n = v.Missed
-	}
 	if p := c.facts.Proof.Value; p != nil {
-		n = max(n, p.Missed)
+		return p.Missed
 	}
-	return n
+	return 0
 }
 
 // doRepair takes the site's lease for as long as it repairs. Another run that
 // holds it may be changing the very thing: then nothing is repaired.
-func (c *syncCheck) doRepair(ctx workflow.Context, most int) error {
+func (c *syncCheck) doRepair(ctx workflow.Context) error {
 	held, err := acquireLease(ctx, c.out)
 	if isType(err, ErrSiteBusy) {
 		c.note = "not repaired: " + plainText(err)
@@ -89,7 +114,7 @@ func (c *syncCheck) doRepair(ctx workflow.Context, most int) error {
 	repairing, stop := workflow.WithCancel(ctx)
 	lost := false
 	held.onLoss(ctx, func() { lost = true; stop() })
-	for c.repairs < most && c.note == "" && !lost && c.nothingToRepair() == "" {
+	for c.repairsLeft() > 0 && c.note == "" && !lost && c.nothingToRepair() == "" {
 		c.repairOnce(repairing)
 	}
 	stop()
@@ -120,15 +145,15 @@ func (c *syncCheck) repairOnce(ctx workflow.Context) {
 		return
 	}
 	var a *activities.Sync
-	in := activities.SyncPodInput{Scope: c.scope(roles.Standby), Way: way, Settle: c.site.Policy.Stall()}
+	in := activities.SyncPodInput{Scope: c.scope(roles.Standby), Way: way, Settle: min(repairWithin, c.site.Policy.Stall())}
 	var before activities.SyncPod
-	err = workflow.ExecuteActivity(settling(ctx, c.site, "Find the synchronizer's Pod"), a.WaitFirstSync, in).Get(ctx, &before)
-	if err == nil {
-		c.repairs++
-		recreate := activities.RecreateInput{SyncPodInput: in, Pod: before.Pod, Seen: before.Seen}
-		err = workflow.ExecuteActivity(settling(ctx, c.site, "Recreate Pod "+before.Pod.Name), a.RecreateSyncPod, recreate).Get(ctx, nil)
+	if err = workflow.ExecuteActivity(recreating(ctx, "Find the synchronizer's Pod"), a.WaitFirstSync, in).Get(ctx, &before); err != nil {
+		c.note = strings.TrimSuffix("not repaired: "+plainText(err), ".")
+		return
 	}
-	if err != nil {
+	c.repairs++
+	recreate := activities.RecreateInput{SyncPodInput: in, Pod: before.Pod, Seen: before.Seen}
+	if err = workflow.ExecuteActivity(recreating(ctx, "Recreate Pod "+before.Pod.Name), a.RecreateSyncPod, recreate).Get(ctx, nil); err != nil {
 		c.note = strings.TrimSuffix("the repair failed: "+plainText(err), ".")
 		return
 	}

@@ -109,7 +109,7 @@ func (c *syncCheck) remember() Step {
 				outcome = ChecksFailed
 			}
 			in := activities.LedgerInput{Scope: c.scope(v.Roles.Standby), Good: v.Good, Past: pair.Past{
-				At: workflow.Now(ctx).UTC(), Run: workflow.GetInfo(ctx).WorkflowExecution.RunID, Outcome: string(outcome), Summary: clip(v.Summary, 300)}}
+				At: workflow.Now(ctx).UTC(), Run: workflow.GetInfo(ctx).WorkflowExecution.RunID, Outcome: string(outcome), Repairs: c.repairs, Summary: clip(v.Summary, 300)}}
 			switch p := c.proof; {
 			case p == nil:
 			case p.Orphans > 0: // which only a full proof looks for

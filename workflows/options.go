@@ -115,6 +115,16 @@ func settling(ctx workflow.Context, s *site.Site, summary string) workflow.Conte
 	return workflow.WithActivityOptions(ctx, options(summary, s.Policy.Stall()+5*time.Minute, 20, 2*time.Second, 30*time.Second))
 }
 
+// repairWithin is how long a check waits for the synchronizer's Pod, with the
+// site's lease in its hand: no install or failover may be kept waiting for it.
+const repairWithin = 3 * time.Minute
+
+// recreating: one Pod of the synchronizer, for as long as that and the time to
+// tell how it ended. The next check tries again, so two tries are enough.
+func recreating(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, repairWithin+time.Minute, 2, 2*time.Second, 10*time.Second))
+}
+
 // quickCheck: the synchronizer compares while it is asked; it may be away for the
 // moment in which its Pod is recreated.
 func quickCheck(ctx workflow.Context, summary string) workflow.Context {

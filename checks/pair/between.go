@@ -70,7 +70,9 @@ type Ledger struct {
 	Good *Good           `json:"good,omitempty"` // the last check in which all was equal
 	Last []Past          `json:"last,omitempty"` // newest first, at most MaxPast
 	Mark json.RawMessage `json:"mark,omitempty"` // etcd.Mark of the last proof: where the next one may begin
-	Full time.Time       `json:"full,omitzero"`  // when every key was compared last, and every owner looked for
+	// Repairs since all was equal last: times the synchronizer's Pod was recreated.
+	Repairs int       `json:"repairs,omitempty"`
+	Full    time.Time `json:"full,omitzero"` // when every key was compared last, and every owner looked for
 }
 
 // MaxPast bounds the outcomes that a ledger keeps.
@@ -91,14 +93,21 @@ type Good struct {
 // Past is how an earlier check ended.
 type Past struct {
 	At      time.Time `json:"at"`
-	Run     string    `json:"run"`     // of the workflow: the same one is kept once
-	Outcome string    `json:"outcome"` // of the run
-	Summary string    `json:"summary"` // one line
+	Run     string    `json:"run"`               // of the workflow: the same one is kept once
+	Outcome string    `json:"outcome"`           // of the run
+	Summary string    `json:"summary"`           // one line
+	Repairs int       `json:"repairs,omitempty"` // times it recreated the synchronizer's Pod
 }
 
 // With adds what a check found; doing it twice changes nothing. An older check
 // never hides a newer one.
 func (l Ledger) With(past Past, good *Good) Ledger {
+	if !slices.ContainsFunc(l.Last, func(p Past) bool { return p.Run == past.Run }) {
+		l.Repairs += past.Repairs
+	}
+	if good != nil && !newest(l).After(past.At) {
+		l.Repairs = 0
+	}
 	if good != nil && (l.Good == nil || good.At.After(l.Good.At)) {
 		l.Good = good
 	}

@@ -143,6 +143,24 @@ func TestLedger(t *testing.T) {
 	assert.Equal(t, "late", late.Last[1].Run)
 }
 
+// Repairs are counted once for each run, until a check is good.
+func TestLedgerCountsRepairs(t *testing.T) {
+	past := func(run string, minute, repairs int) pair.Past {
+		return pair.Past{Run: run, At: now.Add(time.Duration(minute) * time.Minute), Repairs: repairs}
+	}
+	l := pair.Ledger{}.With(past("1", 1, 1), nil)
+	l = l.With(past("2", 2, 1), nil).With(past("2", 2, 1), nil)
+	assert.Equal(t, 2, l.Repairs, "the second was written twice")
+	for i := range pair.MaxPast + 1 {
+		l = l.With(past(fmt.Sprint("idle", i), 3+i, 0), nil)
+	}
+	assert.Equal(t, 2, l.Repairs, "longer than the list of outcomes")
+	good := l.With(past("good", 60, 1), &pair.Good{At: now.Add(time.Hour)})
+	assert.Zero(t, good.Repairs)
+	assert.Zero(t, good.With(past("good", 60, 1), &pair.Good{At: now.Add(time.Hour)}).Repairs)
+	assert.Equal(t, 2, l.With(past("late", 0, 0), &pair.Good{At: now}).Repairs, "an older check knows nothing of the repairs since")
+}
+
 // The standby's ledger counts, and another one where that is lost.
 func TestWhichLedger(t *testing.T) {
 	f := good()

@@ -69,6 +69,7 @@ func TestMissedKeysThatStayAreTold(t *testing.T) {
 	assert.LessOrEqual(t, v.Repairs, 1)
 	assert.Contains(t, failing(v), pair.Equal)
 	mend()
+	r.edit(t, func(s *site.Site) { s.DR.Sync.Repairs = new(2) }) // who has looked allows one more: repairs count until a check is good
 	assert.Empty(t, failing(r.check(t, 0, "--full")))
 }
 
