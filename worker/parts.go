@@ -24,11 +24,14 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 	w := worker.New(temporal, workflows.TaskQueue, worker.Options{
 		Identity:                           identity(),
 		MaxConcurrentActivityExecutionSize: cfg.Activities,
-		WorkerStopTimeout:                  cfg.StopTimeout,
-		MaxHeartbeatThrottleInterval:       progressEvery,
-		DisableRegistrationAliasing:        true,
-		DeploymentOptions:                  deployment,
-		Interceptors:                       []interceptor.WorkerInterceptor{&activities.Boundary{}},
+		// Routine checks look inside their workflow tasks; a thousand of them side
+		// by side would each run out of time.
+		MaxConcurrentLocalActivityExecutionSize: cfg.Activities,
+		WorkerStopTimeout:                       cfg.StopTimeout,
+		MaxHeartbeatThrottleInterval:            progressEvery,
+		DisableRegistrationAliasing:             true,
+		DeploymentOptions:                       deployment,
+		Interceptors:                            []interceptor.WorkerInterceptor{&activities.Boundary{}},
 	})
 	workflows.Register(w)
 	hosts := &activities.Hosts{Pool: ssh.NewPool()}

@@ -120,9 +120,8 @@ func (c *syncCheck) compare(ctx workflow.Context, since *etcd.Mark) error {
 	if since != nil {
 		what = "Ask the synchronizer's check, and compare what changed in both etcds"
 	}
-	var a *activities.Sides
 	var result activities.Comparison
-	if err := workflow.ExecuteActivity(comparing(ctx, what), a.CompareSides, in).Get(ctx, &result); err != nil {
+	if err := c.do(comparing(ctx, what), since == nil, "CompareSides", in, &result); err != nil {
 		return err
 	}
 	c.compared, c.facts.Vendor = true, result.Vendor

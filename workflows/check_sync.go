@@ -106,14 +106,22 @@ func (c *syncCheck) doObserve(ctx workflow.Context) (activities.Evidence, error)
 	c.earlier = c.lately(ctx)
 	c.proof, c.compared = nil, false
 	deep := c.earlier == nil
-	var sides *activities.Sides
 	var view activities.PairView
-	f := workflow.ExecuteActivity(watching(ctx, "Look at both sides"), sides.ObservePair, activities.PairViewInput{Site: *c.site, Deep: deep})
-	if err := f.Get(ctx, &view); err != nil {
+	in := activities.PairViewInput{Site: *c.site, Deep: deep}
+	if err := c.do(watching(ctx, "Look at both sides"), deep, "ObservePair", in, &view); err != nil {
 		return activities.Evidence{}, err
 	}
 	c.facts = pair.Facts{Site: *c.site, Sides: view.Sides, Address: view.Address, Contract: view.Contract}
 	return activities.Evidence{Summary: c.sidesSummary(deep)}, nil
+}
+
+// do does one activity of the check. In a routine check, which builds on an
+// earlier one and reads little, it is done in place.
+func (c *syncCheck) do(ctx workflow.Context, long bool, name string, in, out any) error {
+	if c.earlier == nil || long {
+		return workflow.ExecuteActivity(ctx, name, in).Get(ctx, out)
+	}
+	return inPlaceFirst(ctx, name, in, out)
 }
 
 // lately is the card of the monitor's check before this one, when what rarely

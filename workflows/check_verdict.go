@@ -120,9 +120,8 @@ func (c *syncCheck) remember() Step {
 					in.Full = p.Taken
 				}
 			}
-			var a *activities.Sides
 			var evidence activities.Evidence
-			err := workflow.ExecuteActivity(watching(ctx, "Write the ledger"), a.RecordCheck, in).Get(ctx, &evidence)
+			err := c.do(watching(ctx, "Write the ledger"), false, "RecordCheck", in, &evidence)
 			if err != nil && ctx.Err() == nil {
 				evidence, err = activities.Evidence{Summary: "not written: " + plainText(err)}, nil
 			}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -161,4 +162,29 @@ func inPlace(ctx workflow.Context, summary, name string, in, out any) error {
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 3},
 	})
 	return workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, out)
+}
+
+// routineLook bounds what a routine check does inside its workflow task. It
+// takes a tenth of it; what takes longer needs heartbeats, and must not hold up
+// the task: the SDK renews one that lasts eight seconds, the server gives it to
+// another worker after ten.
+const routineLook = 5 * time.Second
+
+// inPlaceFirst does the activity that ctx has options for inside the workflow
+// task, once, and only when it takes too long or fails for the moment as an
+// activity of its own. It may be repeated, and the two may overlap.
+func inPlaceFirst(ctx workflow.Context, name string, in, out any) error {
+	local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		Summary:             workflow.GetActivityOptions(ctx).Summary,
+		StartToCloseTimeout: routineLook, ScheduleToCloseTimeout: time.Minute, // waiting for its turn may take longer
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+	err := workflow.ExecuteLocalActivity(local, name, in).Get(ctx, out)
+	if err == nil || temporal.IsCanceledError(err) || ctx.Err() != nil {
+		return err
+	}
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok && app.NonRetryable() {
+		return err
+	}
+	return workflow.ExecuteActivity(ctx, name, in).Get(ctx, out)
 }

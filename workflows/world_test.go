@@ -34,6 +34,8 @@ type world struct {
 	mu         sync.Mutex
 	calls      []string                             // activity names in order of their first attempt
 	where      []string                             // the same with the cluster that was meant: "PointPlatform east"
+	local      []string                             // activities that were done inside the workflow task
+	failLocal  map[string]error                     // the same as fail, only there
 	target     string                               // cluster that the activity being answered is meant for
 	fail       map[string]error                     // activity → error it gives, until removed
 	answer     map[string]func() any                // activity → another answer than the good one, or an error
@@ -47,7 +49,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, answer: map[string]func() any{}, given: map[string]func(json.RawMessage) any{}, during: map[string]func(){}}
+	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, failLocal: map[string]error{}, answer: map[string]func() any{}, given: map[string]func(json.RawMessage) any{}, during: map[string]func(){}}
 	workflows.Register(w.env)
 	w.answers()
 	w.env.SetTestTimeout(20 * time.Second)
@@ -70,13 +72,16 @@ func (w *world) answers() {
 	w.on("FindInstaller", func() any { w.left--; return activities.ContainerResult{Gone: w.left < 0} })
 	for _, name := range []string{"CheckSpace", "UploadPackage", "RemoveUploadedPackage", "ExtractPackage", "RemoveExtractedPackage", "RunSetup",
 		"WaitForInstaller", "WatchInstaller", "RemoveInstaller", "CheckNodesReady", "CheckClusterModule", "CheckAppReleases", "CheckPods",
-		"ObservePair", "CompareSides", "RecordCheck", "MeasureLag", "DescribeLease",
+		"MeasureLag", "DescribeLease",
 		"CheckParameters", "RecordContract", "CopyKeys", "RemoveKeys", "ObserveInstall", "PointPlatform",
 		"PreviewMerge", "BackUpKeys", "DropBackups", "InstallKeys", "RestoreKeys", "RewriteSecrets", "ProveSecrets", "FinishMerge", "VerifyPackage", "PushPackage",
 		"CheckPlatform", "InstallProductDocs", "SyncImages", "FreeArchitecture", "RestoreTemporary"} {
 		w.on(name, func() any { return activities.Evidence{Summary: name + " done"} })
 	}
 	w.onLocal("JudgePair", func() any { return pair.Card{} })
+	for _, name := range []string{"ObservePair", "CompareSides", "RecordCheck"} {
+		w.onLocal(name, func() any { return activities.Evidence{Summary: name + " done"} })
+	}
 	w.pairAnswers()
 }
 
@@ -120,6 +125,12 @@ func (w *world) reply(ctx context.Context, name string, input json.RawMessage, a
 	if activity.GetInfo(ctx).Attempt == 1 {
 		w.calls = append(w.calls, name)
 		w.where = append(w.where, strings.TrimSpace(name+" "+w.target))
+	}
+	if activity.GetInfo(ctx).IsLocalActivity {
+		w.local = append(w.local, name)
+		if err := w.failLocal[name]; err != nil {
+			return nil, err
+		}
 	}
 	if err := w.fail[name]; err != nil {
 		return nil, err
