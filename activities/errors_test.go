@@ -44,6 +44,25 @@ func TestBoundaryClassifiesFaults(t *testing.T) {
 	}
 }
 
+// Routine checks look inside their workflow tasks. Nothing beats there, and the
+// class must still tell whether an activity of its own is worth trying.
+func TestBoundaryClassifiesFaultsInPlace(t *testing.T) {
+	for class, permanent := range map[fault.Class]bool{fault.Unreachable: false, fault.BadInput: true} {
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestActivityEnvironment()
+		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&Boundary{}}})
+		_, err := env.ExecuteLocalActivity(func(ctx context.Context) error {
+			report(ctx, Progress{Text: "on its way"})
+			activity.RecordHeartbeat(ctx, "as the Boundary does")
+			return fault.New(class, "op", "place", "mend it", errors.New("cause"))
+		})
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, err, &app, class)
+		assert.Equal(t, string(class), app.Type())
+		assert.Equal(t, permanent, app.NonRetryable(), class)
+	}
+}
+
 func TestBoundaryTreatsUnclassifiedErrorsAsTransient(t *testing.T) {
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, through(t, errors.New("what")), &app)
