@@ -66,7 +66,7 @@ func (c *syncCheck) nothingToRepair() string {
 
 // mayNotRepair tells why nothing is done about keys that are missed.
 func (c *syncCheck) mayNotRepair() string {
-	ledger, err := c.facts.Ledger().Get()
+	done, err := c.facts.Repairs()
 	switch most := c.site.DR.Sync.MaxRepairs(); {
 	case c.noPair() != "":
 		return "keys are missed, but nothing is repaired: " + c.noPair()
@@ -76,20 +76,20 @@ func (c *syncCheck) mayNotRepair() string {
 		return "keys are missed, but dr.sync.repairs is 0"
 	case err != nil:
 		return "keys are missed, but nothing is repaired while nobody knows how often it was tried: " + err.Error()
-	case ledger.Repairs >= most:
+	case done >= most:
 		return fmt.Sprintf("keys are missed, but the ledger (configmap %s) counts %d repairs since the last good check, and dr.sync.repairs is %d: nothing more is repaired, a person must look",
-			activities.LedgerConfigMap, ledger.Repairs, most)
+			activities.LedgerConfigMap, done, most)
 	}
 	return ""
 }
 
 // repairsLeft is how often the Pod may still be recreated before a check is good.
 func (c *syncCheck) repairsLeft() int {
-	ledger, err := c.facts.Ledger().Get()
+	done, err := c.facts.Repairs()
 	if err != nil {
 		return 0
 	}
-	return c.site.DR.Sync.MaxRepairs() - ledger.Repairs - c.repairs
+	return c.site.DR.Sync.MaxRepairs() - done - c.repairs
 }
 
 // missed is what acpflow's own proof says; the vendor's word is of one moment.

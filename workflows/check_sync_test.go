@@ -216,25 +216,6 @@ func TestDeadStandby(t *testing.T) {
 	assert.Equal(t, "not needed: east can't be reached", w.step("check.07-ledger").Evidence.Summary)
 }
 
-// During an upgrade the plugin is absent for a while, and a waiver says why.
-func TestAbsentOnPurpose(t *testing.T) {
-	w := newCheckWorld(t)
-	w.sides["east"].Plugin = pair.Of(pair.Plugin{})
-	v := w.check()
-	assert.True(t, v.Blocking)
-	assert.Contains(t, said(t, v, pair.Installed, "").Seen, "vanished")
-
-	w = newCheckWorld(t)
-	w.sides["east"].Plugin = pair.Of(pair.Plugin{})
-	w.doc.Waivers = []site.Waiver{{Rule: "DR-31", Reason: "upgrade to 4.2", Author: "ops@example.com", Expires: "2999-12-31"}}
-	v = w.check()
-	assert.False(t, v.Blocking, "%+v", v.Findings)
-	assert.Equal(t, checks.Waived, said(t, v, pair.Installed, "").Outcome)
-	assert.Contains(t, said(t, v, pair.Installed, "").Reason, "accepted by ops@example.com until 2999-12-31: upgrade to 4.2")
-	assert.Contains(t, v.Summary, "nothing was compared")
-	assert.Nil(t, v.Good)
-}
-
 // A text that nobody understands is not "consistent", and no reason to act.
 func TestUnknownCheckText(t *testing.T) {
 	w := newCheckWorld(t)

@@ -31,7 +31,7 @@ func (c *syncCheck) judge() Step {
 			if c.proof != nil {
 				verdict.Resources, verdict.Ignored = c.proof.Resources, c.proof.Ignored
 			}
-			verdict.Summary = summaryOf(verdict, workflow.Now(ctx))
+			verdict.Summary = summaryOf(verdict, c.facts.Ledger().Why, workflow.Now(ctx))
 			c.out.Sync = verdict
 			var worst []checks.Finding
 			for _, g := range verdict.Findings {
@@ -44,15 +44,15 @@ func (c *syncCheck) judge() Step {
 	}
 }
 
-// summaryOf is the verdict in one line.
-func summaryOf(v *SyncVerdict, now time.Time) string {
+// summaryOf is the verdict in one line. unread tells why no ledger is known.
+func summaryOf(v *SyncVerdict, unread string, now time.Time) string {
 	t := v.Tally
 	var parts []string
 	switch {
 	case !v.Blocking:
 		parts = append(parts, fmt.Sprintf("consistent: %s is the standby of %s", v.Roles.Standby, v.Roles.Primary))
-		if v.Good == nil { // absent on purpose
-			parts[0] = "nothing is wrong, and nothing was compared"
+		if v.Good == nil {
+			parts[0] = absentSummary(v.Proof)
 		}
 	default:
 		parts = append(parts, fmt.Sprintf("not consistent: %d checks failed, %d could not be told", t.Fail, t.Error))
@@ -61,7 +61,7 @@ func summaryOf(v *SyncVerdict, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("%d warnings", t.Warn))
 	}
 	if v.Good == nil {
-		parts = append(parts, lastGood(v.Known, now))
+		parts = append(parts, lastGood(v.Known, unread, now))
 	}
 	if v.Note != "" {
 		parts = append(parts, v.Note)
@@ -69,10 +69,23 @@ func summaryOf(v *SyncVerdict, now time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
+// absentSummary is said where the synchronizer is absent on purpose: nothing is
+// wrong, and nothing is known to be consistent.
+func absentSummary(p *pair.Proof) string {
+	if p == nil {
+		return "the synchronizer is absent on purpose, and nothing was compared"
+	}
+	return fmt.Sprintf("the synchronizer is absent on purpose, and nothing is copied: %d missed, %d surplus, %d different of %d keys compared (%s)",
+		p.Missed, p.Surplus, p.Different, p.Compared, p.Mode)
+}
+
 // lastGood says how far both sides are known to have been equal: after a
 // disaster, everything later may be missing.
-func lastGood(good *pair.Good, now time.Time) string {
-	if good == nil {
+func lastGood(good *pair.Good, unread string, now time.Time) string {
+	switch {
+	case good == nil && unread != "":
+		return "when both sides were last equal is not known: " + unread
+	case good == nil:
 		return "no earlier check that found both sides equal is known"
 	}
 	return fmt.Sprintf("both sides were last equal at %s, %s ago (%s to %s, primary at revision %d)",

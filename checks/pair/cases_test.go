@@ -95,6 +95,11 @@ var roleCases = []ruleCase{
 var syncCases = []ruleCase{
 	{"DR-31", "vanished", fail, "vanished: the check of 2026-06-15 11:00 UTC still saw v4.1.0 on east", plugin(none, none)},
 	{"DR-31", "never there", fail, "never installed", func(f *pair.Facts) { plugin(none, none)(f); f.Sides[1].Ledger = pair.Of(pair.Ledger{}) }},
+	{"DR-31", "never well", fail, "on no side, and no good check is known", func(f *pair.Facts) { plugin(none, none)(f); f.Sides[1].Ledger.Value.Good = nil }},
+	{"DR-31", "an empty ledger here, an unread one there", fail, "whether it ever was is not known", func(f *pair.Facts) {
+		plugin(none, none)(f)
+		f.Sides[0].Ledger, f.Sides[1].Ledger = pair.Unknown[pair.Ledger]("no route"), pair.Of(pair.Ledger{})
+	}},
 	{"DR-31", "no ledger", fail, "whether it ever was is not known", func(f *pair.Facts) { plugin(none, none)(f); f.Sides[1].Ledger = pair.Unknown[pair.Ledger]("no route") }},
 	{"DR-31", "on both", fail, "on both sides", plugin(carried, carried)},
 	{"DR-31", "absent here, unread there", untold, "whether west carries it", plugin(unread, none)},

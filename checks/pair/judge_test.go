@@ -94,11 +94,21 @@ func TestAbsentOnPurpose(t *testing.T) {
 	}
 	assert.Equal(t, checks.Waived, outcomes["DR-31"].Outcome)
 	assert.Equal(t, "accepted by ops@example.com until 2026-06-15: upgrade to 4.2", outcomes["DR-31"].Reason)
-	for _, rule := range []string{"DR-32", "DR-33", "DR-41-proof", "CARD-10"} {
+	for _, rule := range []string{"DR-32", "DR-33", "CARD-10"} {
 		assert.Equal(t, checks.Skipped, outcomes[rule].Outcome, rule)
 	}
 	assert.Equal(t, checks.Pass, outcomes["DR-41-machine"].Outcome)
+	assert.Equal(t, checks.Pass, outcomes["DR-41-proof"].Outcome, "what was proven is told")
 	assert.False(t, checks.Count(pair.Judge(f)).Blocking())
+
+	f.Proof.Value.Missed, f.Proof.Value.Clean = 7, false
+	drift := findings(f, "DR-41-proof")[0]
+	assert.Equal(t, checks.Warn, drift.Outcome)
+	assert.Contains(t, drift.Seen, "7 missed, 0 surplus")
+	assert.Contains(t, drift.Reason, "upgrade to 4.2")
+	assert.False(t, checks.Count(pair.Judge(f)).Blocking())
+	f.Proof = pair.Unknown[pair.Proof]("no route")
+	assert.Equal(t, checks.Skipped, findings(f, "DR-41-proof")[0].Outcome)
 
 	f.Judged = now.AddDate(0, 0, 1)
 	ended := findings(f, "DR-31")[0]
@@ -161,7 +171,7 @@ func TestLedgerCountsRepairs(t *testing.T) {
 	assert.Equal(t, 2, l.With(past("late", 0, 0), &pair.Good{At: now}).Repairs, "an older check knows nothing of the repairs since")
 }
 
-// The standby's ledger counts, and another one where that is lost.
+// The newest entry counts, whoever keeps it.
 func TestWhichLedger(t *testing.T) {
 	f := good()
 	written := f.Sides[1].Ledger
@@ -176,6 +186,26 @@ func TestWhichLedger(t *testing.T) {
 	f.Sides[0].Ledger, f.Sides[1].Ledger = written, pair.Of(pair.Ledger{})
 	assert.Equal(t, written, f.Ledger())
 
+	older := pair.Of(pair.Ledger{Good: &pair.Good{At: now.Add(-48 * time.Hour)}, Last: []pair.Past{{At: now.Add(-2 * time.Hour), Run: "0"}}})
+	f.Sides[1].Ledger = older
+	assert.Equal(t, written, f.Ledger(), "the new standby's own is from before")
+	f.Sides[0].Ledger = pair.Of(pair.Ledger{Last: []pair.Past{{At: now, Run: "2"}}})
+	got, err = f.Ledger().Get()
+	require.NoError(t, err)
+	assert.Equal(t, "2", got.Last[0].Run)
+	assert.Equal(t, now.Add(-48*time.Hour), got.Good.At, "the last good check is the newest of all")
+
+	f = good() // the standby's can't be read
+	f.Sides[0].Ledger, f.Sides[1].Ledger = older, pair.Unknown[pair.Ledger]("forbidden")
+	assert.Equal(t, older, f.Ledger())
+	_, err = f.Repairs()
+	assert.ErrorContains(t, err, "forbidden", "repairs stand in the standby's only")
+	f.Sides[0].Ledger = pair.Of(pair.Ledger{})
+	_, err = f.Ledger().Get()
+	assert.ErrorContains(t, err, "forbidden")
+
+	f = good()
+	f.Sides[0].Ledger, f.Sides[1].Ledger = written, pair.Of(pair.Ledger{})
 	f.Sides[0] = pair.Side{Cluster: "west", Taken: now, Fault: &pair.Fault{Message: "no route"}}
 	_, err = f.Ledger().Get()
 	assert.ErrorContains(t, err, "west can't be read", "an empty ledger here does not mean that there is none")

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -94,30 +95,49 @@ func (f Facts) side(cluster string) (Side, bool) {
 	return Side{}, false
 }
 
-// Ledger is the standby's: the one that outlives the primary. Where the roles
-// can't be told, or have changed since, the one with the newer entry counts.
+// Ledger is the one with the newest entry: the roles may have changed since, or
+// may not be told. The last good check is the newest of all, whoever keeps it.
+// Nothing is known only where no entry was found and a ledger could not be read.
 func (f Facts) Ledger() Known[Ledger] {
-	if s, ok := f.side(f.Roles().Standby); ok {
-		if l, err := s.Ledger.Get(); err != nil || len(l.Last) > 0 {
-			return s.Ledger
-		}
-	}
-	best, why := Known[Ledger]{}, ""
+	best, good, why := Known[Ledger]{}, (*Good)(nil), ""
 	for _, s := range f.Sides {
 		l, err := s.Ledger.Get()
-		switch {
-		case s.Fault != nil:
-			why = "the ledger of " + s.Cluster + " can't be read: " + s.Fault.Message
-		case err != nil:
-			why = "the ledger of " + s.Cluster + ": " + err.Error()
-		case best.Value == nil || newest(l).After(newest(*best.Value)):
-			best = s.Ledger
+		if err != nil || s.Fault != nil {
+			why = "the ledger of " + s.Cluster + " can't be read: " + reasonOf(s, err)
+			continue
+		}
+		if best.Value == nil || newest(l).After(newest(*best.Value)) {
+			best = Of(l)
+		}
+		if l.Good != nil && (good == nil || l.Good.At.After(good.At)) {
+			good = l.Good
 		}
 	}
-	if why != "" && (best.Value == nil || len(best.Value.Last) == 0) { // what could not be read may hold more
+	switch {
+	case why != "" && (best.Value == nil || len(best.Value.Last) == 0): // what could not be read may hold more
 		return Unknown[Ledger](why)
+	case best.Value != nil:
+		best.Value.Good = good
 	}
 	return best
+}
+
+func reasonOf(s Side, err error) string {
+	if s.Fault != nil {
+		return s.Fault.Message
+	}
+	return err.Error()
+}
+
+// Repairs counts those since the last good check, in the ledger that checks of
+// today's roles write to: another one does not know of them.
+func (f Facts) Repairs() (int, error) {
+	standby, ok := f.side(f.Roles().Standby)
+	if !ok {
+		return 0, errors.New("no standby is known")
+	}
+	l, err := standby.Ledger.Get()
+	return l.Repairs, err
 }
 
 func newest(l Ledger) time.Time {

@@ -1,6 +1,7 @@
 package pair
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,7 +71,7 @@ func Judge(f Facts) []checks.Finding {
 	for _, r := range Rules() {
 		switch {
 		case onPurpose && slices.Contains(needSync, r.ID):
-			out = append(out, r.finding("", skipped("the synchronizer is absent on purpose: "+absent.Reason)))
+			out = append(out, r.finding("", r.withoutSync(f, absent.Reason)))
 		case r.both != nil:
 			out = append(out, r.finding("", r.both(f)))
 		default:
@@ -80,6 +81,21 @@ func Judge(f Facts) []checks.Finding {
 		}
 	}
 	return out
+}
+
+// withoutSync is what a rule about the synchronizer says while it is absent on
+// purpose. What a proof found is still told, but only as a warning: while nothing
+// is copied both sides drift apart.
+func (r Rule) withoutSync(f Facts, reason string) verdict {
+	if r.ID == Equal && f.Proof.Value != nil {
+		v := judgeProof(f)
+		if v.outcome != checks.Pass {
+			v.outcome, v.seen = checks.Warn, cmp.Or(v.seen, v.reason)
+			v.reason = "the synchronizer is absent on purpose: " + reason
+		}
+		return v
+	}
+	return skipped("the synchronizer is absent on purpose: " + reason)
 }
 
 // ofSide knows nothing of a side that can't be reached.

@@ -59,7 +59,8 @@ func judgeInstalled(f Facts) verdict {
 // judgeAbsent tells what vanished from what was never there.
 func judgeAbsent(f Facts) verdict {
 	ended := f.endedWaiver()
-	switch ledger, err := f.Ledger().Get(); {
+	ledger, err := f.Ledger().Get()
+	switch {
 	case err != nil:
 		v := fail("on no side%s", ended)
 		v.reason = "whether it ever was is not known: " + err.Error()
@@ -67,7 +68,10 @@ func judgeAbsent(f Facts) verdict {
 	case ledger.Good != nil:
 		return fail("vanished: the check of %s still saw %s on %s%s", ledger.Good.At.UTC().Format("2006-01-02 15:04 UTC"), ledger.Good.Plugin, ledger.Good.To, ended)
 	}
-	return fail("never installed%s", ended)
+	if len(ledger.Last) == 0 { // of both sides, and both were read
+		return fail("never installed%s", ended)
+	}
+	return fail("on no side, and no good check is known%s", ended)
 }
 
 func judgeRunning(f Facts) verdict {
