@@ -130,6 +130,20 @@ func (c *syncCheck) doRepair(ctx workflow.Context) error {
 	return ctx.Err()
 }
 
+// countRepair writes the next repair into the standby's ledger before it is done:
+// a check that is ended in the middle counts as well.
+func (c *syncCheck) countRepair(ctx workflow.Context, standby string) error {
+	c.repairs++
+	in := activities.LedgerInput{Scope: c.scope(standby), Past: pair.Past{At: workflow.Now(ctx).UTC(), Run: workflow.GetInfo(ctx).WorkflowExecution.RunID,
+		Outcome: "repairing", Summary: fmt.Sprintf("repair %d of this check", c.repairs), Repairs: c.repairs}}
+	var a *activities.Sides
+	err := workflow.ExecuteActivity(watching(ctx, "Count the repair"), a.RecordCheck, in).Get(ctx, nil)
+	if err != nil {
+		c.repairs--
+	}
+	return err
+}
+
 // repairOnce recreates the Pod and checks again.
 func (c *syncCheck) repairOnce(ctx workflow.Context) {
 	roles := c.facts.Roles()
@@ -151,7 +165,10 @@ func (c *syncCheck) repairOnce(ctx workflow.Context) {
 		c.note = strings.TrimSuffix("not repaired: "+plainText(err), ".")
 		return
 	}
-	c.repairs++
+	if err = c.countRepair(ctx, roles.Standby); err != nil {
+		c.note = strings.TrimSuffix("not repaired, because the ledger can't count it: "+plainText(err), ".")
+		return
+	}
 	recreate := activities.RecreateInput{SyncPodInput: in, Pod: before.Pod, Seen: before.Seen}
 	if err = workflow.ExecuteActivity(recreating(ctx, "Recreate Pod "+before.Pod.Name), a.RecreateSyncPod, recreate).Get(ctx, nil); err != nil {
 		c.note = strings.TrimSuffix("the repair failed: "+plainText(err), ".")

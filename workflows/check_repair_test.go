@@ -37,8 +37,13 @@ func TestRepairsAreBounded(t *testing.T) {
 	assert.Equal(t, site.DefaultRepairs, w.count("RecreateSyncPod"))
 	assert.Contains(t, v.Summary, "3 keys are still missed: nothing more is repaired, a person must look")
 	assert.Equal(t, workflows.ChecksFailed, w.status().Outcome)
-	assert.Nil(t, w.written[0].Good)
-	assert.Equal(t, "checks-failed", w.written[0].Past.Outcome)
+	require.Len(t, w.written, site.DefaultRepairs+1)
+	for i, in := range w.written { // each is counted before it is done
+		assert.Nil(t, in.Good)
+		assert.Equal(t, min(i+1, site.DefaultRepairs), in.Past.Repairs)
+	}
+	assert.Equal(t, "repairing", w.written[0].Past.Outcome)
+	assert.Equal(t, "checks-failed", w.written[site.DefaultRepairs].Past.Outcome)
 }
 
 // What a repair could make worse is left to people.
@@ -107,6 +112,13 @@ func TestRepairsAreBoundedOverManyChecks(t *testing.T) {
 	assert.Zero(t, v.Repairs)
 	assert.False(t, w.called("RecreateSyncPod"))
 	assert.Contains(t, v.Summary, "the ledger (configmap cpaas-system/acpflow-sync-ledger) counts 2 repairs since the last good check")
+
+	w = after(0)
+	w.breaks("RecordCheck", "Auth")
+	v = w.check()
+	assert.Contains(t, v.Note, "not repaired, because the ledger can't count it: RecordCheck is broken")
+	assert.Zero(t, v.Repairs)
+	assert.False(t, w.called("RecreateSyncPod"))
 
 	w = after(0)
 	w.sides["east"].Ledger = pair.Unknown[pair.Ledger]("forbidden")

@@ -94,7 +94,7 @@ type Good struct {
 type Past struct {
 	At      time.Time `json:"at"`
 	Run     string    `json:"run"`               // of the workflow: the same one is kept once
-	Outcome string    `json:"outcome"`           // of the run
+	Outcome string    `json:"outcome"`           // of the run; "repairing" where it did not get further
 	Summary string    `json:"summary"`           // one line
 	Repairs int       `json:"repairs,omitempty"` // times it recreated the synchronizer's Pod
 }
@@ -102,9 +102,12 @@ type Past struct {
 // With adds what a check found; doing it twice changes nothing. An older check
 // never hides a newer one.
 func (l Ledger) With(past Past, good *Good) Ledger {
-	if !slices.ContainsFunc(l.Last, func(p Past) bool { return p.Run == past.Run }) {
-		l.Repairs += past.Repairs
+	before := 0 // of this run, which counts its repairs as it goes
+	if i := slices.IndexFunc(l.Last, func(p Past) bool { return p.Run == past.Run }); i >= 0 {
+		before = l.Last[i].Repairs
 	}
+	past.Repairs = max(before, past.Repairs) // a late attempt to write an earlier count takes none away
+	l.Repairs += past.Repairs - before
 	if good != nil && !newest(l).After(past.At) {
 		l.Repairs = 0
 	}

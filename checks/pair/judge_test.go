@@ -161,6 +161,9 @@ func TestLedgerCountsRepairs(t *testing.T) {
 	l := pair.Ledger{}.With(past("1", 1, 1), nil)
 	l = l.With(past("2", 2, 1), nil).With(past("2", 2, 1), nil)
 	assert.Equal(t, 2, l.Repairs, "the second was written twice")
+	counting := l.With(past("3", 3, 1), nil).With(past("3", 4, 2), nil)
+	assert.Equal(t, 4, counting.Repairs, "one run counts as it goes")
+	assert.Equal(t, 4, counting.With(past("3", 3, 1), nil).With(past("3", 5, 2), nil).Repairs, "a late attempt changes nothing")
 	for i := range pair.MaxPast + 1 {
 		l = l.With(past(fmt.Sprint("idle", i), 3+i, 0), nil)
 	}
