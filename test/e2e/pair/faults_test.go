@@ -15,6 +15,7 @@ import (
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 	"github.com/acpflow/acpflow/test/lab/workload"
@@ -162,18 +163,18 @@ func TestADeadPrimaryLeavesTheLedger(t *testing.T) {
 	r := built(t)
 	r.clean(t)
 	require.NoError(t, r.lab.PowerOffCluster(t.Context(), west))
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		require.NoError(t, r.lab.PowerOnCluster(ctx, west))
-		for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
-			if _, err := r.west.API.Discovery().ServerVersion(); err == nil {
-				return
-			}
-		}
-		t.Error("west does not come back")
-	})
+	t.Cleanup(func() { require.NoError(t, r.lab.PowerOnCluster(context.WithoutCancel(t.Context()), west)) })
 	v := r.check(t, 1)
 	require.NotNil(t, v.Known, v.Summary)
 	assert.Positive(t, v.Known.Primary.Revision)
 	assert.Contains(t, v.Summary, "both sides were last equal at")
+
+	require.NoError(t, r.lab.PowerOnCluster(t.Context(), west))
+	labtest.Await(t, 3*time.Minute, "both sides are equal again", func() error {
+		_, errs, code, err := harness.CLI(t.Context(), r.Server, "check", "--site", name)
+		if err == nil && code != 0 {
+			err = fmt.Errorf("exit code %d %s", code, errs)
+		}
+		return err
+	})
 }
