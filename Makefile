@@ -83,7 +83,7 @@ test: ## everything CI runs: static checks, unit, lab, end-to-end and browser te
 test-unit: agents ## unit and replay tests, with the race detector
 	go test -race $(TESTFLAGS) ./...
 
-.PHONY: test-tools test-devserver test-lab test-e2e
+.PHONY: test-tools test-devserver test-lab test-e2e test-pair
 test-tools: agents ## tests of the compose file, the test tools and the stand-ins
 	cd test && go test -count=1 $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e)(/|$$)')
 
@@ -94,7 +94,10 @@ test-lab: ## tests of the lab itself (as root)
 	cd test && go test -count=1 -timeout 30m $(TESTFLAGS) ./lab/...
 
 test-e2e: agents ## acpflow on the lab, worker and Temporal killed on the way, and in a browser (as root)
-	cd test && go test -count=1 -p 1 -timeout 60m $(TESTFLAGS) ./e2e/...  # one lab at a time: two would share two cores
+	cd test && go test -count=1 -p 1 -timeout 40m $(TESTFLAGS) ./e2e ./e2e/fix  # one lab at a time: two would share two cores
+
+test-pair: agents ## acpflow on two data centres, with every fault of a pair (as root)
+	cd test && go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e/pair
 
 .PHONY: bench
 bench: deps agents ## compare with scp, ssh and Ansible, and measure an install's own overhead (as root)

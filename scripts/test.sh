@@ -12,12 +12,16 @@ check() { # what, command…
 	"${@:2}" || failed+=("$1")
 }
 
+# Process groups beside this script: make, go, the compilers and what they test.
 builds=
+pair=
+pairlog=$(mktemp)
 end() {
 	code=$?
-	if [[ -n $builds ]]; then
-		kill -- "-$builds" 2>/dev/null || true # its process group: make, go and the compilers
-	fi
+	for group in $builds $pair; do
+		kill -- "-$group" 2>/dev/null || true
+	done
+	rm -f "$pairlog"
 	exit "$code"
 }
 trap end EXIT
@@ -42,11 +46,24 @@ heading 'waiting for the slow builds'
 wait "$builds"
 builds=
 
+# Killing a worker after each of sixty steps is mostly waiting: others use the time.
+heading 'two data centres, in the background'
+set -m
+make test-pair >"$pairlog" 2>&1 &
+pair=$!
+set +m
+
 check 'lint of the embedded Temporal server' make lint LINTED=deploy/devserver
 check 'compose file, test tools and stand-ins' make test-tools
 check 'embedded Temporal server' make test-devserver
 check 'lab' make test-lab
 check 'end to end, and in a browser' make test-e2e
+heading 'waiting for the two data centres'
+code=0
+wait "$pair" || code=$?
+pair=
+cat "$pairlog"
+((code == 0)) || failed+=('two data centres')
 check 'the demo' make demo
 check 'the demo once more, a smaller pair' make demo DEMOFLAGS='-control-planes 1'
 

@@ -148,11 +148,11 @@ func TestAMirrorThatStoppedSilentlyIsSeen(t *testing.T) {
 // Slow is told with its seconds.
 func TestLagIsMeasured(t *testing.T) {
 	r := built(t)
-	mend := r.breaks(t, lab.SyncFaults{LagSeconds: 9})
+	mend := r.breaks(t, lab.SyncFaults{LagSeconds: 15})
 	v := r.check(t, 1)
 	assert.Contains(t, failing(v), "CARD-10")
 	mend()
-	time.Sleep(10 * time.Second) // what is under way
+	time.Sleep(16 * time.Second) // what is under way
 	f := found(r.clean(t), "CARD-10")
 	assert.Equal(t, checks.Pass, f.Outcome)
 	assert.Regexp(t, `\d`, f.Seen)

@@ -29,7 +29,7 @@ const (
 )
 
 // maxLag is short, because every check that finds something waits that long.
-const maxLag = "5s"
+const maxLag = "10s"
 
 // rig is the pair with acpflow around it.
 type rig struct {
