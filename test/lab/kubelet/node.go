@@ -142,11 +142,44 @@ func mirror(ctx context.Context, c Config, client *kubeapi.Client, a *Agent) err
 		return err
 	}
 	for _, p := range pods {
-		if err := client.Apply(ctx, mirrorPod(c, p)); err != nil {
+		o := mirrorPod(c, p)
+		if err := client.Apply(ctx, o); err != nil {
+			return err
+		}
+		if err := nudge(ctx, client, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// overdue is when a mirror Pod should have been seen by kwok, which makes it run.
+const overdue = 10 * time.Second
+
+// nudge changes a mirror Pod that is still pending: kwok loses a Pod that comes
+// while it takes over the node, and looks at it again when it changes.
+func nudge(ctx context.Context, client *kubeapi.Client, o kubeapi.Object) error {
+	path, err := client.Path(ctx, o)
+	if err != nil {
+		return err
+	}
+	var live struct {
+		Metadata struct {
+			CreationTimestamp time.Time `json:"creationTimestamp"`
+		} `json:"metadata"`
+		Status struct {
+			Phase string `json:"phase"`
+		} `json:"status"`
+	}
+	if err := client.Get(ctx, path, &live); err != nil {
+		return err
+	}
+	if live.Status.Phase != "Pending" || time.Since(live.Metadata.CreationTimestamp) < overdue {
+		return nil
+	}
+	slog.Info("mirror Pod is still pending", "pod", path)
+	now := kubeapi.Object{"metadata": kubeapi.Object{"annotations": kubeapi.Object{"acp-lab/nudged": time.Now().Format(time.RFC3339)}}}
+	return client.Do(ctx, http.MethodPatch, path, kubeapi.MergePatch, now, nil)
 }
 
 func mirrorPod(c Config, p Pod) kubeapi.Object {
