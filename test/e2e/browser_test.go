@@ -20,7 +20,7 @@ func TestInstallFromTheBrowser(t *testing.T) {
 	// Long enough to look at every page while the run is under way.
 	world.orders(t, "solo-1", faults.Faults{SlowPhase: &faults.SlowPhase{Phase: 1, Seconds: 20}})
 	site := world.site(t, "browser", "solo", nil)
-	tab, err := harness.StartBrowser(t.Context(), world.dir)
+	tab, err := harness.StartBrowser(t.Context(), world.Dir)
 	require.NoError(t, err)
 	t.Cleanup(tab.Close)
 

@@ -97,7 +97,7 @@ func running(t *testing.T, id, step string) {
 func killWorker(t *testing.T) {
 	t.Helper()
 	world.Worker.Kill()
-	require.NoError(t, world.startWorker(t.Context()))
+	require.NoError(t, world.StartWorker(t.Context()))
 }
 
 // posts is how many configurations the installer on a node accepted.

@@ -64,11 +64,11 @@ func runAll(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = firstError(err, server.Stop()) }()
-	world = &rig{Runs: runs.Runs{Server: server}, lab: l, dir: dir, sites: dir + "/sites"}
+	world = &rig{Runs: runs.Runs{Server: server, Dir: dir, Sites: dir + "/sites"}, lab: l}
 	if err := world.open(ctx); err != nil {
 		return 1, err
 	}
-	defer func() { err = firstError(err, world.close()) }()
+	defer func() { err = firstError(err, world.Close()) }()
 	return m.Run(), nil
 }
 

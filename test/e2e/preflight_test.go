@@ -62,7 +62,7 @@ func TestPreflightOfAFitCluster(t *testing.T) {
 		assert.Empty(t, left, node)
 	}
 
-	file := filepath.Join(world.sites, name+".yaml")
+	file := filepath.Join(world.Sites, name+".yaml")
 	again := world.checked(t, 0, "checks", "judge", "--facts", facts, "--site", file)
 	assert.Equal(t, report, again, "the same facts give the same verdict")
 	other := world.checked(t, 0, "checks", "judge", "--facts", facts, "--site", file, "--profile", "acp-4.3")

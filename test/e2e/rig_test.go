@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/acpflow/acpflow/site"
-	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/installer/faults"
@@ -28,37 +26,14 @@ const patience = runs.Patience
 // rig is acpflow with everything around it.
 type rig struct {
 	runs.Runs
-	lab     *lab.Lab
-	dir     string
-	sites   string
-	workers int
+	lab *lab.Lab
 }
 
 func (r *rig) open(ctx context.Context) error {
-	if err := os.MkdirAll(r.sites, 0o755); err != nil {
+	if err := os.MkdirAll(r.Sites, 0o755); err != nil {
 		return err
 	}
-	var err error
-	if r.Temporal, err = r.Server.Client(ctx); err != nil {
-		return err
-	}
-	return r.startWorker(ctx)
-}
-
-func (r *rig) startWorker(ctx context.Context) error {
-	r.workers++
-	dir := filepath.Join(r.dir, fmt.Sprintf("worker-%d", r.workers))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	worker, err := harness.StartWorker(ctx, r.Server, harness.WorkerOptions{Sites: r.sites, Dir: dir})
-	r.Worker = worker
-	return err
-}
-
-func (r *rig) close() error {
-	r.Temporal.Close()
-	return r.Worker.Stop()
+	return r.Open(ctx)
 }
 
 // site writes a site document for one of the lab's clusters under a name of
@@ -85,7 +60,7 @@ func (r *rig) site(t *testing.T, name, cluster string, edit func(*site.Site)) st
 	require.NoError(t, err)
 	body, err = yaml.JSONToYAML(body)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(r.sites, name+".yaml"), body, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(r.Sites, name+".yaml"), body, 0o600))
 	return name
 }
 

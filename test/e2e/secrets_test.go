@@ -53,7 +53,7 @@ func noSecretIn(t *testing.T, id string, processes []byte) {
 	}
 	// The database holds every workflow's history, heartbeats included, and the
 	// logs hold what any of our programs said.
-	err := filepath.WalkDir(world.dir, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(world.Dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(path, world.lab.Dir()) {
 			return err
 		}
@@ -64,7 +64,7 @@ func noSecretIn(t *testing.T, id string, processes []byte) {
 	left, err := world.node(t, "west-1").Script(t.Context(), `for d in /var/lib/acpflow /tmp /root/.bash_history /home/ops; do [ -e "$d" ] && find "$d" -type f -size -64k ! -name authorized_keys -exec cat {} +; done; true`)
 	require.NoError(t, err)
 	places["files left on the node"] = []byte(left)
-	require.Contains(t, places, filepath.Join(world.dir, "temporal.db"), "the database must be among the places")
+	require.Contains(t, places, filepath.Join(world.Dir, "temporal.db"), "the database must be among the places")
 	for file, forms := range needles(t) {
 		for _, form := range forms {
 			for place, content := range places {

@@ -60,7 +60,7 @@ func killAfterEveryActivity(t *testing.T, id string) *atomic.Int32 {
 		switch event.GetEventType() {
 		case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
 			world.Worker.Kill()
-			require.NoError(t, world.startWorker(t.Context()))
+			require.NoError(t, world.StartWorker(t.Context()))
 			kills.Add(1)
 		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
 			return &kills

@@ -69,10 +69,10 @@ func runAll(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	world = &rig{Runs: runs.Runs{Server: server}, lab: l, dir: dir, sites: filepath.Join(dir, "sites")}
+	world = &rig{Runs: runs.Runs{Server: server, Dir: dir, Sites: filepath.Join(dir, "sites")}, lab: l}
 	if err := world.open(ctx); err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, world.close()) }()
+	defer func() { err = errors.Join(err, world.Close()) }()
 	return m.Run(), nil
 }

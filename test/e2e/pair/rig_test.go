@@ -3,7 +3,6 @@ package pair
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/site"
-	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
@@ -34,43 +32,20 @@ const maxLag = "10s"
 // rig is the pair with acpflow around it.
 type rig struct {
 	runs.Runs
-	lab     *lab.Lab
-	dir     string
-	sites   string
-	workers int
+	lab *lab.Lab
 
 	west, east *labtest.Side // once both are installed
 }
 
 func (r *rig) open(ctx context.Context) error {
-	if err := r.lab.SiteStore(r.sites); err != nil {
+	if err := r.lab.SiteStore(r.Sites); err != nil {
 		return err
 	}
 	// A difference counts only when it outlives the lag that is allowed.
 	if err := r.rewrite(func(s *site.Site) { s.DR.Sync.MaxLag = maxLag }); err != nil {
 		return err
 	}
-	var err error
-	if r.Temporal, err = r.Server.Client(ctx); err != nil {
-		return err
-	}
-	return r.startWorker(ctx)
-}
-
-func (r *rig) startWorker(ctx context.Context) error {
-	r.workers++
-	dir := filepath.Join(r.dir, fmt.Sprintf("worker-%d", r.workers))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	worker, err := harness.StartWorker(ctx, r.Server, harness.WorkerOptions{Sites: r.sites, Dir: dir})
-	r.Worker = worker
-	return err
-}
-
-func (r *rig) close() error {
-	r.Temporal.Close()
-	return r.Worker.Stop()
+	return r.Open(ctx)
 }
 
 // built makes sure that the pair is installed and synchronised.
@@ -112,7 +87,7 @@ func (r *rig) edit(t *testing.T, change func(*site.Site)) {
 	t.Cleanup(func() { require.NoError(t, os.WriteFile(r.siteFile(), before, 0o600)) })
 }
 
-func (r *rig) siteFile() string { return filepath.Join(r.sites, name+".yaml") }
+func (r *rig) siteFile() string { return filepath.Join(r.Sites, name+".yaml") }
 
 func (r *rig) read() (*site.Site, error) {
 	data, err := os.ReadFile(r.siteFile())

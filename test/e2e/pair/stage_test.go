@@ -57,7 +57,7 @@ func (r *stage) with(t *testing.T) *stage {
 func (r *stage) killWorker() {
 	r.Helper()
 	r.world.Worker.Kill()
-	require.NoError(r, r.world.startWorker(r.Context()))
+	require.NoError(r, r.world.StartWorker(r.Context()))
 }
 
 // document writes the pair's site document under a name of its own, changed by
@@ -77,7 +77,7 @@ func (r *stage) document(name string, edit func(*site.Site)) string {
 	require.NoError(r, err)
 	body, err = yaml.JSONToYAML(body)
 	require.NoError(r, err)
-	require.NoError(r, os.WriteFile(filepath.Join(r.world.sites, name+".yaml"), body, 0o600))
+	require.NoError(r, os.WriteFile(filepath.Join(r.world.Sites, name+".yaml"), body, 0o600))
 	return name
 }
 

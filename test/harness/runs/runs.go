@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,37 @@ type Runs struct {
 	Server   *harness.Devserver
 	Temporal client.Client
 	Worker   *harness.Worker
+	Dir      string // for the workers' logs
+	Sites    string // folder of the site documents
+
+	workers int
+}
+
+// Open connects to Temporal and starts the first worker.
+func (r *Runs) Open(ctx context.Context) error {
+	var err error
+	if r.Temporal, err = r.Server.Client(ctx); err != nil {
+		return err
+	}
+	return r.StartWorker(ctx)
+}
+
+// StartWorker starts a worker, the first one or another after one was killed.
+func (r *Runs) StartWorker(ctx context.Context) error {
+	r.workers++
+	dir := filepath.Join(r.Dir, fmt.Sprintf("worker-%d", r.workers))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	worker, err := harness.StartWorker(ctx, r.Server, harness.WorkerOptions{Sites: r.Sites, Dir: dir})
+	r.Worker = worker
+	return err
+}
+
+// Close stops the worker.
+func (r *Runs) Close() error {
+	r.Temporal.Close()
+	return r.Worker.Stop()
 }
 
 // CLI runs acpflow, demands its exit code and returns what it printed.
