@@ -21,13 +21,18 @@ const (
 	UndoFixName         = "UndoFix"
 	EnableSyncName      = "EnableSync"
 	CheckSyncName       = "CheckSync"
+	SwitchoverName      = "Switchover"
+	FailoverName        = "Failover"
+	ReprotectName       = "Reprotect"
+	DrillName           = "Drill"
 	SiteLeaseName       = "SiteLease"
 )
 
 // Handler names of every runbook.
 const (
-	StatusQuery  = "status" // returns Progress
-	DecideUpdate = "decide" // takes Decision, returns a sentence
+	StatusQuery   = "status"  // returns Progress
+	DecideUpdate  = "decide"  // takes Decision, returns a sentence
+	ApproveUpdate = "approve" // takes Approval, returns a sentence
 )
 
 // Search attributes of every runbook, all Keyword.

@@ -30,8 +30,11 @@ type StepInfo struct {
 	Reversible      bool     `json:"reversible,omitempty"`      // an abort undoes it
 	Skippable       bool     `json:"skippable,omitempty"`       // a person may skip it with a reason
 	Approval        bool     `json:"approval,omitempty"`        // it may wait for an approval before it acts
+	Strict          bool     `json:"strict,omitempty"`          // that approval follows the site's policy.approvals: never by who asked for the run
 	PointOfNoReturn bool     `json:"pointOfNoReturn,omitempty"` // from here on an abort does not undo it, nor what came before
 	Always          bool     `json:"always,omitempty"`          // undone on abort before all others, also after the point of no return
+	Beside          string   `json:"beside,omitempty"`          // neighbours with the same word run at the same time
+	Waits           float64  `json:"waitsSeconds,omitempty"`    // what it waits by design: caches, soaking, repeated looks
 	Calls           []string `json:"calls,omitempty"`           // the very commands and API calls
 }
 

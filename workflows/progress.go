@@ -69,6 +69,7 @@ type Progress struct {
 	PlatformURL string         `json:"platformUrl,omitempty"`
 	Checks      *Verdict       `json:"checks,omitempty"` // of the last check of the nodes
 	Sync        *SyncVerdict   `json:"sync,omitempty"`   // of a check of the pair
+	Recovery    *Recovery      `json:"recovery,omitempty"`
 	Steps       []StepProgress `json:"steps"`
 	Gate        *Gate          `json:"gate,omitempty"` // set while a person is asked
 	Decisions   []Decided      `json:"decisions,omitempty"`
