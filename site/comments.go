@@ -14,13 +14,15 @@ var (
 	typesSource string
 	//go:embed pair_types.go
 	pairSource string
+	//go:embed takeover_types.go
+	takeoverSource string
 )
 
 // comments maps "Type." and "Type.Field" (by the name in Go) to the comment in
 // the source.
 func comments() (map[string]string, error) {
 	out := map[string]string{}
-	for name, source := range map[string]string{"types.go": typesSource, "pair_types.go": pairSource} {
+	for name, source := range map[string]string{"types.go": typesSource, "pair_types.go": pairSource, "takeover_types.go": takeoverSource} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
 		if err != nil {
 			return nil, err

@@ -29,6 +29,7 @@ var enums = map[reflect.Type][]string{
 
 	reflect.TypeFor[DNSDriver]():      {string(DNSRFC2136), string(DNSExternal), string(DNSExec), string(DNSManual)},
 	reflect.TypeFor[BalancerDriver](): {string(BalancerHAProxy), string(BalancerExec), string(BalancerManual)},
+	reflect.TypeFor[Day]():            {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 }
 
 // checkNames judges names and closed lists. The plugin is GEN-07's.

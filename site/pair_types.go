@@ -9,6 +9,9 @@ type DR struct {
 	Planned bool `json:"planned,omitempty"` // the site is, or will become, a pair
 	DNS     *DNS `json:"dns,omitempty"`     // how the platform's name is changed and looked up (DR-20, DR-42)
 	Sync    Sync `json:"sync,omitzero"`     // how the synchronisation is watched
+
+	Takeover Takeover `json:"takeover,omitzero"` // how switchover and failover go about it (DR-40…DR-43)
+	Drill    *Drill   `json:"drill,omitempty"`   // the rehearsal that changes neither side; nil = none is planned
 }
 
 // DNSDriver names a way to change the platform's name.

@@ -24,6 +24,8 @@ var rules = []rule{
 	{"DOC-07", "secrets are references, and the worker can read them", fromFormat, checkRefs},
 	{"DOC-08", "the worker and the installer can log in, host keys are pinned or known", fromFormat, checkSSH},
 	{"DOC-09", "waivers name a rule that can be waived, known nodes, an author, a reason and an end", fromFormat, checkWaivers},
+	{"DOC-10", "approvals can be given, by people who are named once", fromFormat, checkApprovals},
+	{"DOC-11", "a drill has a name of its own and knows when not to run", fromFormat, checkDrill},
 	{"GEN-05", "a second cluster only in a disaster recovery pair", fromScope, checkPair},
 	{"GEN-06", "the package directory is an absolute path", fromScope, checkDirectory},
 	{"GEN-07", "the network plugin is one the profile knows", fromScope, checkCNI},
@@ -73,6 +75,8 @@ var rules = []rule{
 	{"DR-22", "both clusters answer to the same names", fromDR, checkSameNames},
 	{"DR-30", "how the ports of the VIPs are opened and closed is known", fromDR, checkBalancers},
 	{"DR-33", "the settings of the watch are sound", fromDR, checkSync},
+	{"DR-42", "the patience and the proofs of a switchover and a failover are sound", fromDR, checkTakeover},
+	{"DR-43", "the workload clusters whose monitoring follows the platform are named once", fromDR, checkWorkloads},
 }
 
 // RuleInfo describes a rule for people.

@@ -25,7 +25,7 @@ type ruleCase struct {
 
 // ruleCases come from the test files beside the rules.
 func ruleCases() []ruleCase {
-	return slices.Concat(documentCases, sshCases, waiverCases, nodeCases, networkCases, familyCases, endpointCases, addressCases, platformCases, drCases, pairCases, certificateCases)
+	return slices.Concat(documentCases, sshCases, waiverCases, nodeCases, networkCases, familyCases, endpointCases, addressCases, platformCases, drCases, pairCases, takeoverCases, certificateCases)
 }
 
 func parsedExample(t *testing.T, pair bool) *Site {

@@ -139,7 +139,20 @@ var constraints = map[string]constraint{
 	"Sync.checkEvery":        all(pattern(durationForm), byDefault("5m")),
 	"Sync.maxLag":            all(pattern(durationForm), byDefault("30s")),
 	"Sync.repairs":           all(between(0, 5), byDefault(DefaultRepairs)),
-	"Ignored.prefix":         pattern("^/registry/."),
-	"Waiver.expires":         pattern(`^\d{4}-\d{2}-\d{2}$`),
-	"Waiver.rule":            among(Waivable()...),
+
+	"Takeover.downFor":         all(pattern(durationForm), byDefault("1m")),
+	"Takeover.soak":            all(pattern(durationForm), byDefault("1m")),
+	"Takeover.rightInARow":     all(between(1, maxInARow), byDefault(DefaultInARow)),
+	"Takeover.coreDNSRestarts": all(between(0, maxCoreDNSRestarts), byDefault(DefaultCoreDNSRestarts)),
+	"WorkloadCluster.name":     pattern(labelSyntax.String()),
+	"Drill.every":              all(pattern(durationForm), byDefault("24h")),
+	"Blackout.from":            pattern(clockForm),
+	"Blackout.to":              pattern(clockForm),
+	"Blackout.zone":            byDefault("UTC"),
+	"Approvals.people":         all(between(1, maxApprovers), byDefault(1)),
+	"Approvals.expire":         all(pattern(durationForm), byDefault("1h")),
+
+	"Ignored.prefix": pattern("^/registry/."),
+	"Waiver.expires": pattern(`^\d{4}-\d{2}-\d{2}$`),
+	"Waiver.rule":    among(Waivable()...),
 }

@@ -77,7 +77,7 @@ func TestRefs(t *testing.T) {
 	s := parsedExample(t, true)
 	assert.Equal(t, []Ref{
 		"file:/etc/acpflow/tls/acp.example.com.pem", "file:/etc/acpflow/tls/acp.example.com.key",
-		"file:/etc/acpflow/secrets/admin-password", "file:/etc/acpflow/secrets/registry-password", "file:/etc/acpflow/secrets/tsig.key",
+		"file:/etc/acpflow/secrets/admin-password", "file:/etc/acpflow/secrets/registry-password", "file:/etc/acpflow/secrets/tsig.key", "file:/etc/acpflow/secrets/payments.kubeconfig",
 		"file:/etc/acpflow/ssh/id_ed25519",
 	}, s.Refs())
 }

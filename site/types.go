@@ -88,7 +88,8 @@ type Package struct {
 type Policy struct {
 	// StallAfter is how long the installer may show no change before a person
 	// is asked (EXE-13): a duration like "30m", at least 10s, default 30m.
-	StallAfter string `json:"stallAfter,omitempty"`
+	StallAfter string    `json:"stallAfter,omitempty"`
+	Approvals  Approvals `json:"approvals,omitzero"` // who may approve what can't be taken back
 }
 
 // DefaultStallAfter is longer than any phase of a healthy install (EXE-11);
