@@ -61,12 +61,9 @@ func (a *Consistency) Prove(ctx context.Context, in ProveInput) (etcd.Proof, err
 	if err != nil {
 		return etcd.Proof{}, err
 	}
-	request := etcd.Request{Since: in.Since, Only: in.Only, Owners: in.Owners, Patience: in.Site.DR.Sync.Lag(), Report: func(p etcd.Progress) {
+	request := etcd.Request{Since: in.Since, Only: in.Only, Owners: in.Owners, Ignore: ignored(&in.Site), Patience: in.Site.DR.Sync.Lag(), Report: func(p etcd.Progress) {
 		report(ctx, Progress{Text: p.Text, Done: p.Done, Total: p.Total, Unit: "keys"})
 	}}
-	for _, i := range in.Site.DR.Sync.Ignore {
-		request.Ignore = append(request.Ignore, etcd.Ignore{Prefix: i.Prefix, Reason: i.Reason})
-	}
 	return etcd.Prove(ctx, primary, standby, request)
 }
 

@@ -82,6 +82,7 @@ func (c *Client) Tokens(ctx context.Context) (issuer, keys string, err error) {
 // MachineState is a Machine of the platform (DR-41).
 type MachineState struct {
 	Name     string
+	UID      string
 	Phase    string
 	Deleting bool
 }
@@ -94,7 +95,7 @@ func (c *Client) Machines(ctx context.Context) ([]MachineState, error) {
 	}
 	out := make([]MachineState, len(all))
 	for i, m := range all {
-		out[i] = MachineState{Name: m.GetName(), Deleting: m.GetDeletionTimestamp() != nil}
+		out[i] = MachineState{Name: m.GetName(), UID: string(m.GetUID()), Deleting: m.GetDeletionTimestamp() != nil}
 		out[i].Phase, _, _ = unstructured.NestedString(m.Object, "status", "phase")
 	}
 	return out, nil
