@@ -20,8 +20,14 @@ type PairRecord struct {
 // when the side is back, before anything else is done with it.
 type Owed struct {
 	Cluster string    `json:"cluster"`
-	Action  string    `json:"action"` // "close-port"
+	Action  string    `json:"action"` // OwedClosePort or OwedWarlock
 	Port    int       `json:"port,omitempty"`
 	Why     string    `json:"why"`
 	Since   time.Time `json:"since"`
 }
+
+// What can be owed.
+const (
+	OwedClosePort = "close-port"      // of the VIP of Cluster (DR-42)
+	OwedWarlock   = "restart-warlock" // of the workload cluster named Cluster (DR-43)
+)
