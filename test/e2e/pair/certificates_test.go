@@ -17,6 +17,7 @@ import (
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/checks/pair"
+	"github.com/acpflow/acpflow/test/harness/pairs"
 )
 
 // otherCertificate is a self-signed certificate for a name, with its key, as PEM.
@@ -48,7 +49,7 @@ func issue(t *testing.T, template, authority *x509.Certificate, signer crypto.Si
 func (r *rig) expiredClient(t *testing.T) (cert, key []byte) {
 	t.Helper()
 	decode := func(file string) []byte {
-		block, _ := pem.Decode([]byte(r.script(t, "west-1", "cat /etc/kubernetes/pki/etcd/"+file)))
+		block, _ := pem.Decode([]byte(r.Script(t, "west-1", "cat /etc/kubernetes/pki/etcd/"+file)))
 		require.NotNil(t, block, file)
 		return block.Bytes
 	}
@@ -72,21 +73,21 @@ func TestAnExpiredClientCertificateIsNamed(t *testing.T) {
 	r := built(t)
 	cert, key := r.expiredClient(t)
 	const file = "/etc/kubernetes/pki/apiserver-etcd-client"
-	r.script(t, "west-1", "cp -p "+file+".crt /root/client.crt; cp -p "+file+".key /root/client.key")
+	r.Script(t, "west-1", "cp -p "+file+".crt /root/client.crt; cp -p "+file+".key /root/client.key")
 	mend := func() {
-		r.script(t, "west-1", "cp -p /root/client.crt "+file+".crt; cp -p /root/client.key "+file+".key")
+		r.Script(t, "west-1", "cp -p /root/client.crt "+file+".crt; cp -p /root/client.key "+file+".key")
 	}
 	t.Cleanup(mend)
-	node := r.node(t, "west-1")
+	node := r.Node(t, "west-1")
 	require.NoError(t, node.WriteFile(t.Context(), file+".crt", cert, "0644"))
 	require.NoError(t, node.WriteFile(t.Context(), file+".key", key, "0600"))
-	v := r.check(t, 1, "--full")
-	proof := found(v, pair.Equal)
+	v := r.Check(t, 1, "--full")
+	proof := pairs.Found(v, pair.Equal)
 	assert.Equal(t, checks.Error, proof.Outcome, "%+v", proof)
 	assert.Contains(t, proof.Reason+proof.Seen, "expired")
-	ends := found(v, "CARD-07")
+	ends := pairs.Found(v, "CARD-07")
 	assert.Equal(t, checks.Fail, ends.Outcome, "%+v", ends)
 	assert.Contains(t, ends.Seen, "apiserver-etcd-client")
 	mend()
-	r.clean(t)
+	r.Clean(t)
 }

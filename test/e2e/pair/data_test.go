@@ -1,75 +1,45 @@
 package pair
 
 import (
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/acpflow/acpflow/test/lab/labtest"
+	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/test/lab/workload"
 )
 
 // team is a namespace with data on both sides.
-var team = workload.Team(1)
+var team = pairs.Team
 
 // seeded makes sure that there is data to compare.
 func (r *rig) seeded(t *testing.T) {
 	t.Helper()
-	require.NoError(t, workload.Seed(t.Context(), r.west.API, r.west.Dynamic, 3))
+	require.NoError(t, workload.Seed(t.Context(), r.West.API, r.West.Dynamic, 3))
 }
 
 // write sets a ConfigMap on the primary.
 func (r *rig) write(t *testing.T, key, value string) {
 	t.Helper()
-	maps := r.west.API.CoreV1().ConfigMaps(team)
-	o := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: key}, Data: map[string]string{"value": value}}
-	_, err := maps.Create(t.Context(), o, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		_, err = maps.Update(t.Context(), o, metav1.UpdateOptions{})
-	}
-	require.NoError(t, err)
+	pairs.WriteMap(t, r.West, key, value)
 }
 
 // arrives waits until a ConfigMap has its value on the standby.
 func (r *rig) arrives(t *testing.T, key, value string) {
 	t.Helper()
-	labtest.Await(t, 30*time.Second, key+" on the standby", func() error {
-		o, err := r.east.API.CoreV1().ConfigMaps(team).Get(t.Context(), key, metav1.GetOptions{})
-		if err == nil && o.Data["value"] != value {
-			err = fmt.Errorf("it is %q", o.Data["value"])
-		}
-		return err
-	})
+	pairs.MapArrives(t, r.East, key, value)
 }
 
 // secretReadable reads a Secret of the primary through the standby's API servers, each of them.
 func (r *rig) secretReadable(t *testing.T, key, value string) {
 	t.Helper()
-	labtest.Await(t, 30*time.Second, "Secret "+key+" on the standby", func() error {
-		for range 3 { // the balancer takes them in turn
-			o, err := r.east.API.CoreV1().Secrets(team).Get(t.Context(), key, metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			if string(o.Data["value"]) != value {
-				return fmt.Errorf("it is %q", o.Data["value"])
-			}
-		}
-		return nil
-	})
+	pairs.SecretReadable(t, r.East, key, value)
 }
 
 // newSecret makes a Secret on the primary.
 func (r *rig) newSecret(t *testing.T, key, value string) {
 	t.Helper()
-	_, err := r.west.API.CoreV1().Secrets(team).Create(t.Context(),
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: key}, StringData: map[string]string{"value": value}}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	pairs.NewSecret(t, r.West, key, value)
 }
 
 // What is written on the primary is read on the standby, Secrets too.
@@ -80,7 +50,7 @@ func TestDataIsReadOnTheOtherSide(t *testing.T) {
 	r.newSecret(t, "first", "hidden one")
 	r.arrives(t, "first", "one")
 	r.secretReadable(t, "first", "hidden one")
-	v := r.clean(t)
+	v := r.Clean(t)
 	require.NotEmpty(t, v.Ignored, "the result says what was left out, and why")
 	for _, g := range v.Ignored {
 		require.NotEmpty(t, g.Reason, g.Name)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/acpflow/acpflow/internal/syncplugin"
 	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/harness/pairs"
+	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 	"github.com/acpflow/acpflow/workflows"
@@ -24,11 +26,11 @@ func (r *stage) enable(name, version string) (string, *workflows.Progress) {
 	r.Helper()
 	id := r.start("enable-sync", r.document(name, nil), "east")
 	p := r.succeeds(id)
-	assert.Equal(r, version, step(p, "sync.03-version").Evidence.Facts["version"])
+	assert.Equal(r, version, runs.Step(p, "sync.03-version").Evidence.Facts["version"])
 	for _, side := range []string{"west", "east"} {
 		assert.True(r, r.listens(r.side(side)), "port 2379 of %s", side)
 	}
-	clean := step(p, "sync.11-consistent")
+	clean := runs.Step(p, "sync.11-consistent")
 	assert.NotEqual(r, "0", clean.Evidence.Facts["compared"])
 	assert.Len(r, clean.Evidence.Facts["digest"], 64)
 	r.mirrors()
@@ -75,36 +77,36 @@ func (r *stage) mirrors() {
 }
 
 func (r *stage) seedWay() {
-	defer r.removePlugin(r.East)
+	defer pairs.RemovePlugin(r, r.East)
 	_, p := r.enable("seed", "v4.1.0")
-	assert.Equal(r, "seed", step(p, "sync.03-version").Evidence.Facts["way"])
-	assert.Empty(r, step(p, "sync.03-version").Evidence.Findings)
-	assert.Contains(r, step(p, "sync.06-token").Evidence.Summary, "not needed")
-	sides := step(p, "sync.01-sides").Evidence.Facts
+	assert.Equal(r, "seed", runs.Step(p, "sync.03-version").Evidence.Facts["way"])
+	assert.Empty(r, runs.Step(p, "sync.03-version").Evidence.Findings)
+	assert.Contains(r, runs.Step(p, "sync.06-token").Evidence.Summary, "not needed")
+	sides := runs.Step(p, "sync.01-sides").Evidence.Facts
 	assert.NotEqual(r, sides["uid.west"], sides["uid.east"])
 
-	before, after := step(p, "sync.09-first-sync").Evidence.Facts["uid"], step(p, "sync.10-recreate").Evidence.Facts["uid"]
+	before, after := runs.Step(p, "sync.09-first-sync").Evidence.Facts["uid"], runs.Step(p, "sync.10-recreate").Evidence.Facts["uid"]
 	assert.NotEqual(r, before, after)
-	pods := r.synchronizers(r.East)
+	pods := pairs.Synchronizers(r, r.East)
 	require.Len(r, pods, 1)
 	assert.Equal(r, after, string(pods[0].UID), "recreated once, not more")
 
 	// Enabling once more finds the work done and installs nothing.
 	again := r.succeeds(r.start("enable-sync", "seed", "east"))
-	assert.Contains(r, step(again, "sync.07-install").Evidence.Summary, "was installed already")
+	assert.Contains(r, runs.Step(again, "sync.07-install").Evidence.Summary, "was installed already")
 	// The other way round would be two synchronizers.
 	id := r.start("enable-sync", "seed", "west")
 	assert.Contains(r, r.gate(id, "sync.01-sides").Error, "opposite directions")
 	r.decide(id, "abort", "as it should be")
 	r.aborted(id)
-	assert.Len(r, r.synchronizers(r.East), 1)
+	assert.Len(r, pairs.Synchronizers(r, r.East), 1)
 	assert.True(r, r.listens(r.West))
 }
 
 // An answer that nobody understands is never good: a person is asked, and while
 // it is so the synchronizer is not removed either.
 func (r *stage) checkNotUnderstood() {
-	defer r.removePlugin(r.East)
+	defer pairs.RemovePlugin(r, r.East)
 	require.NoError(r, r.Lab.BreakSync(r.Context(), "east", lab.SyncFaults{CheckText: "everything is fine"}))
 	defer func() { _ = r.Lab.MendSync(r.Context(), "east") }()
 	id := r.start("enable-sync", r.document("garbled", func(s *site.Site) { s.Policy.StallAfter = "45s" }), "east")
@@ -115,40 +117,40 @@ func (r *stage) checkNotUnderstood() {
 	p := r.until(id, "gate of the undo", func(p *workflows.Progress) bool { return p.Gate != nil && p.Gate.Undo })
 	assert.Equal(r, "sync.07-install", p.Gate.Step)
 	assert.Contains(r, p.Gate.Error, "can delete Machine objects")
-	assert.NotEmpty(r, r.synchronizers(r.East))
+	assert.NotEmpty(r, pairs.Synchronizers(r, r.East))
 	assert.True(r, r.listens(r.West))
 
 	require.NoError(r, r.Lab.MendSync(r.Context(), "east"))
 	r.decide(id, "retry", "mended")
 	p = r.aborted(id)
-	assert.Equal(r, workflows.Undone, step(p, "sync.07-install").State)
-	assert.Empty(r, r.synchronizers(r.East))
+	assert.Equal(r, workflows.Undone, runs.Step(p, "sync.07-install").State)
+	assert.Empty(r, pairs.Synchronizers(r, r.East))
 }
 
 func (r *stage) leaseWay() {
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.0"))
-	defer r.removePlugin(r.East)
+	defer pairs.RemovePlugin(r, r.East)
 	_, p := r.enable("lease", "v4.3.0")
-	version := step(p, "sync.03-version").Evidence
+	version := runs.Step(p, "sync.03-version").Evidence
 	assert.Equal(r, "lease", version.Facts["way"])
 	require.Len(r, version.Findings, 1, "the site's profile is another edition: said, not refused")
-	before, after := step(p, "sync.09-first-sync").Evidence, step(p, "sync.10-recreate").Evidence
+	before, after := runs.Step(p, "sync.09-first-sync").Evidence, runs.Step(p, "sync.10-recreate").Evidence
 	assert.Contains(r, before.Summary, "the leader")
 	assert.NotEqual(r, before.Facts["uid"], after.Facts["uid"])
 	lease, err := r.East.API.CoordinationV1().Leases(syncplugin.Namespace).Get(r.Context(), syncplugin.LeaseName, metav1.GetOptions{})
 	require.NoError(r, err)
 	assert.Equal(r, after.Facts["pod"], *lease.Spec.HolderIdentity)
-	for _, pod := range r.synchronizers(r.East) {
+	for _, pod := range pairs.Synchronizers(r, r.East) {
 		assert.NotEqual(r, before.Facts["uid"], string(pod.UID), "the old leader is gone")
 	}
 }
 
 func (r *stage) tokenWay() {
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.1"))
-	defer r.removePlugin(r.East)
+	defer pairs.RemovePlugin(r, r.East)
 	id, p := r.enable("token", "v4.3.1")
-	assert.Equal(r, "token", step(p, "sync.03-version").Evidence.Facts["way"])
-	assert.Contains(r, step(p, "sync.08-bootstrap").Evidence.Summary, "remote-etcd-client")
+	assert.Equal(r, "token", runs.Step(p, "sync.03-version").Evidence.Facts["way"])
+	assert.Contains(r, runs.Step(p, "sync.08-bootstrap").Evidence.Summary, "remote-etcd-client")
 	source, err := r.West.API.CoreV1().Secrets(syncplugin.Namespace).Get(r.Context(), syncplugin.AdminSecret, metav1.GetOptions{})
 	require.NoError(r, err)
 	copied, err := r.East.API.CoreV1().Secrets(syncplugin.Namespace).Get(r.Context(), syncplugin.TokenSecret, metav1.GetOptions{})
@@ -171,5 +173,5 @@ func (r *stage) unknownVersion() {
 	for _, s := range p.Steps[3:] {
 		assert.Equal(r, workflows.NotRun, s.State, s.ID)
 	}
-	assert.Empty(r, r.synchronizers(r.East))
+	assert.Empty(r, pairs.Synchronizers(r, r.East))
 }

@@ -18,5 +18,5 @@ func TestEnableSync(t *testing.T) {
 	t.Run("a version nobody knows", func(t *testing.T) { r.with(t).unknownVersion() })
 	require.NoError(t, r.Lab.PublishSync(t.Context(), east, "v4.1.0"))
 	r.world.Succeeds(t, r.world.Start(t, "enable-sync", name, "--cluster", east))
-	r.world.clean(t)
+	r.world.Clean(t)
 }

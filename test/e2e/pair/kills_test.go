@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/acpflow/acpflow/internal/syncplugin"
+	"github.com/acpflow/acpflow/test/harness/pairs"
+	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -52,7 +54,7 @@ func (r *stage) watches(open func(context.Context, metav1.ListOptions) (watch.In
 // The worker is killed in every step that changes something: the end is the same,
 // and everything was done once.
 func (r *stage) killedEverywhere() {
-	defer r.removePlugin(r.East)
+	defer pairs.RemovePlugin(r, r.East)
 	require.NoError(r, r.Lab.PublishSync(r.Context(), "east", "v4.3.1"))
 	err := r.East.API.CoreV1().Secrets(syncplugin.Namespace).Delete(r.Context(), syncplugin.TokenSecret, metav1.DeleteOptions{})
 	if !apierrors.IsNotFound(err) {
@@ -65,7 +67,7 @@ func (r *stage) killedEverywhere() {
 	require.NoError(r, err)
 	require.Len(r, before.Items, 4)
 	services := r.watches(pods.Watch, restarted)
-	asked := r.watches(r.East.Dynamic.Resource(modules).Watch, "cpaas.io/module-name="+syncplugin.Name)
+	asked := r.watches(r.East.Dynamic.Resource(pairs.Modules).Watch, pairs.ModuleSelector)
 
 	id := r.start("enable-sync", r.document("killed", nil), "east")
 	for _, at := range []string{"sync.06-token", "sync.07-install", "sync.08-bootstrap", "sync.10-recreate", "sync.11-consistent", "sync.12-services"} {
@@ -73,7 +75,7 @@ func (r *stage) killedEverywhere() {
 		if at == "sync.10-recreate" || at == "sync.12-services" {
 			time.Sleep(time.Second) // it has deleted and waits
 		}
-		r.killWorker()
+		r.world.KillWorker(r)
 	}
 	p := r.succeeds(id)
 	r.record(id, "enable-sync-killed")
@@ -81,7 +83,7 @@ func (r *stage) killedEverywhere() {
 		assert.Equal(r, workflows.Done, s.State, s.ID)
 		assert.LessOrEqual(r, s.Tries, 1, "%s: nobody was asked", s.ID)
 	}
-	assert.Contains(r, step(p, "sync.12-services").Evidence.Summary, "Elasticsearch: 1 Pods restarted; VictoriaMetrics: 3 Pods restarted")
+	assert.Contains(r, runs.Step(p, "sync.12-services").Evidence.Summary, "Elasticsearch: 1 Pods restarted; VictoriaMetrics: 3 Pods restarted")
 	assert.Equal(r, 3, copiers.count(), "two Pods, and one of them recreated: %v", copiers.uids)
 	assert.Equal(r, 8, services.count(), "four Pods, each restarted once: %v", services.uids)
 	assert.Equal(r, 2, asked.count(), "asked for once, and renamed by the platform: %v", asked.uids)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/acpflow/acpflow/checks"
 	"github.com/acpflow/acpflow/internal/encryption"
+	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 	"github.com/acpflow/acpflow/test/lab/workload"
 	"github.com/acpflow/acpflow/workflows"
@@ -30,18 +31,18 @@ func asked(p *workflows.Progress) bool { return p.Gate != nil }
 // before anybody fails over to it.
 func TestOneNodeWithAnotherKey(t *testing.T) {
 	r := built(t)
-	right := r.script(t, "east-2", "cat "+encryption.Path)
+	right := r.Script(t, "east-2", "cat "+encryption.Path)
 	mend := func() {
-		require.NoError(t, r.node(t, "east-2").WriteFile(context.WithoutCancel(t.Context()), encryption.Path, []byte(right+"\n"), "0600"))
+		require.NoError(t, r.Node(t, "east-2").WriteFile(context.WithoutCancel(t.Context()), encryption.Path, []byte(right+"\n"), "0600"))
 	}
 	t.Cleanup(mend)
-	require.NoError(t, r.node(t, "east-2").WriteFile(t.Context(), encryption.Path, []byte(keyFile(newKey(t, "key1"))), "0600"))
-	v := r.check(t, 1, "--full")
-	f := found(v, "DR-24")
+	require.NoError(t, r.Node(t, "east-2").WriteFile(t.Context(), encryption.Path, []byte(keyFile(newKey(t, "key1"))), "0600"))
+	v := r.Check(t, 1, "--full")
+	f := pairs.Found(v, "DR-24")
 	assert.Equal(t, checks.Fail, f.Outcome, "%+v", f)
 	assert.Contains(t, f.Seen+f.Reason, "east-2")
 	mend()
-	r.clean(t)
+	r.Clean(t)
 }
 
 // A standby that was installed without the primary's key cannot read one Secret
@@ -62,16 +63,16 @@ func TestWithoutTheKeySecretsAreLost(t *testing.T) {
 	r.installByHand(t, "v4.1.0")
 	var card *workflows.SyncVerdict
 	labtest.Await(t, 2*time.Minute, "the Secret is there and cannot be read", func() error {
-		_, err := r.east.API.CoreV1().Secrets(team).Get(t.Context(), "before", metav1.GetOptions{})
+		_, err := r.East.API.CoreV1().Secrets(team).Get(t.Context(), "before", metav1.GetOptions{})
 		if err == nil || !strings.Contains(err.Error(), "Internal error") && !strings.Contains(err.Error(), "no matching") {
 			return fmt.Errorf("reading it gives another answer: %w", err)
 		}
 		return nil
 	})
-	card = r.check(t, 1, "--full")
-	keys := found(card, "DR-24")
+	card = r.Check(t, 1, "--full")
+	keys := pairs.Found(card, "DR-24")
 	assert.Equal(t, checks.Fail, keys.Outcome, "%+v", keys)
-	assert.Equal(t, checks.Fail, found(card, "CARD-09").Outcome, "%+v", found(card, "CARD-09"))
+	assert.Equal(t, checks.Fail, pairs.Found(card, "CARD-09").Outcome, "%+v", pairs.Found(card, "CARD-09"))
 
 	id = r.Start(t, "merge-keys", name, "--cluster", west)
 	p := r.Until(t, id, "the approval", asked)
@@ -85,7 +86,7 @@ func TestWithoutTheKeySecretsAreLost(t *testing.T) {
 	r.newSecret(t, "after", "under the merged keys")
 	r.secretReadable(t, "after", "under the merged keys")
 	r.sameKeyEverywhere(t)
-	r.clean(t)
+	r.Clean(t)
 }
 
 // key is one aescbc key of the key file.
@@ -115,15 +116,15 @@ func (r *rig) estrange(t *testing.T) {
 	t.Helper()
 	r.uninstall(t)
 	for i := 1; i <= 3; i++ {
-		require.NoError(t, r.east.API.CoreV1().Secrets(workload.Team(i)).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
+		require.NoError(t, r.East.API.CoreV1().Secrets(workload.Team(i)).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
 	}
-	shared := r.script(t, "east-1", "sed -n 's/^ *secret: //p' "+encryption.Path)
+	shared := r.Script(t, "east-1", "sed -n 's/^ *secret: //p' "+encryption.Path)
 	own := newKey(t, "strange1")
 	r.useKeys(t, keyFile(own, key{"key1", shared}))
-	secrets, err := r.east.API.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
+	secrets, err := r.East.API.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	for _, s := range secrets.Items {
-		_, err := r.east.API.CoreV1().Secrets(s.Namespace).Update(t.Context(), &s, metav1.UpdateOptions{})
+		_, err := r.East.API.CoreV1().Secrets(s.Namespace).Update(t.Context(), &s, metav1.UpdateOptions{})
 		require.NoError(t, err, s.Name)
 	}
 	r.useKeys(t, keyFile(own))
@@ -133,10 +134,10 @@ func (r *rig) estrange(t *testing.T) {
 func (r *rig) useKeys(t *testing.T, file string) {
 	t.Helper()
 	client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	for _, n := range r.controlPlanes(t, east) {
-		node := r.node(t, n)
+	for _, n := range r.ControlPlanes(t, east) {
+		node := r.Node(t, n)
 		require.NoError(t, node.WriteFile(t.Context(), encryption.Path, []byte(file), "0600"))
-		r.script(t, n, "crictl rm --force $(crictl ps --name kube-apiserver --no-trunc --quiet); systemctl restart kubelet.service")
+		r.Script(t, n, "crictl rm --force $(crictl ps --name kube-apiserver --no-trunc --quiet); systemctl restart kubelet.service")
 		time.Sleep(2 * time.Second)
 		labtest.Await(t, 90*time.Second, "the API server of "+n+" is ready", func() error {
 			answer, err := client.Get("https://" + node.Address + ":6443/readyz")
@@ -155,7 +156,7 @@ func (r *rig) useKeys(t *testing.T, file string) {
 // installByHand asks for the synchronizer as a person does in the console.
 func (r *rig) installByHand(t *testing.T, version string) {
 	t.Helper()
-	_, err := r.east.Dynamic.Resource(modules).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
+	_, err := r.East.Dynamic.Resource(pairs.Modules).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "cluster.alauda.io/v1alpha1", "kind": "ModuleInfo",
 		"metadata": map[string]any{"name": "by-hand", "labels": map[string]any{
 			"cpaas.io/cluster-name": "global", "cpaas.io/module-name": "etcd-sync", "cpaas.io/module-type": "plugin"}},
