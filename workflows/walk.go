@@ -17,16 +17,25 @@ const nobody = "the request (onFailure: abort)"
 // that was begun after the last point of no return is undone, and of what lies
 // before it only the steps that say Always; see backwards for the order.
 func (r *run) walk(ctx workflow.Context) error {
-	for i := range r.steps {
-		if r.leaveOut(ctx, i) {
+	dry := r.progress.Request.DryRun
+	for _, g := range groups(infos(r.steps)) {
+		if g.len() > 1 && !dry {
+			if err := r.group(ctx, g); err != nil {
+				return r.unwind(ctx, g.to-1, err)
+			}
 			continue
 		}
-		if r.progress.Request.DryRun && r.steps[i].Effect != Read {
-			r.wouldRun(ctx, i)
-			return nil
-		}
-		if err := r.step(ctx, i); err != nil {
-			return r.unwind(ctx, i, err)
+		for i := g.from; i < g.to; i++ {
+			if r.leaveOut(ctx, i) {
+				continue
+			}
+			if dry && r.steps[i].Effect != Read {
+				r.wouldRun(ctx, i)
+				return nil
+			}
+			if err := r.step(ctx, i); err != nil {
+				return r.unwind(ctx, i, err)
+			}
 		}
 	}
 	return nil
@@ -64,92 +73,65 @@ func (r *run) step(ctx workflow.Context, i int) error {
 			return ctx.Err() // never begun, so it can't have acted
 		}
 		r.begin(ctx, state)
-		answer, evidence, err := r.attempt(ctx, i)
+		answer, err := r.consent(ctx, i)
 		if err == nil && answer != "" {
-			if answer == Skip {
-				return nil
-			}
-			return r.aborted(state)
+			return r.declined(state, answer)
+		}
+		var evidence activities.Evidence
+		if err == nil {
+			evidence, err = r.act(ctx, i)
 		}
 		if err == nil {
 			r.end(ctx, state, Done, &evidence, "")
 			return nil
 		}
-		if ctx.Err() != nil {
-			r.end(ctx, state, NotRun, nil, "cancelled")
-			return ctx.Err()
-		}
-		message := plainText(err)
-		r.end(ctx, state, Parked, &evidence, message)
-		decision, err := r.decide(ctx, state.StepInfo, message)
-		if err != nil {
-			state.State = NotRun
+		r.park(ctx, state, evidence, err)
+		if again, err := r.askAgain(ctx, state); !again {
 			return err
-		}
-		switch decision.Action {
-		case Skip:
-			state.State = SkippedBy
-			state.Error = fmt.Sprintf("skipped by %s: %s (it had failed: %s)", decision.By, decision.Reason, message)
-			showBoard(ctx, &r.progress)
-			return nil
-		case Abort:
-			return r.aborted(state)
 		}
 	}
 }
 
-// attempt gets the approval that the step asks for, and does it. The action is
-// set when the answer was not to do it.
-func (r *run) attempt(ctx workflow.Context, i int) (Action, activities.Evidence, error) {
-	if ask := r.steps[i].Ask; ask != nil {
-		question, err := ask(ctx)
-		if err != nil {
-			return "", activities.Evidence{}, err
-		}
-		if question != "" {
-			decision, err := r.approve(ctx, i, question)
-			if err != nil || decision.Action != Approve {
-				return decision.Action, activities.Evidence{}, err
-			}
-		}
+// park ends a try that failed.
+func (r *run) park(ctx workflow.Context, state *StepProgress, evidence activities.Evidence, cause error) {
+	if ctx.Err() != nil {
+		r.end(ctx, state, NotRun, nil, "cancelled")
+		return
 	}
+	r.end(ctx, state, Parked, &evidence, plainText(cause))
+}
+
+// askAgain asks a person about a step whose try failed. When it is not to be
+// tried again, it returns what step returns.
+func (r *run) askAgain(ctx workflow.Context, state *StepProgress) (again bool, err error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	message := state.Error
+	decision, err := r.decide(ctx, state.StepInfo, message)
+	if err != nil {
+		state.State = NotRun
+		return false, err
+	}
+	switch decision.Action {
+	case Skip:
+		state.State = SkippedBy
+		state.Error = fmt.Sprintf("skipped by %s: %s (it had failed: %s)", decision.By, decision.Reason, message)
+		showBoard(ctx, &r.progress)
+		return false, nil
+	case Abort:
+		return false, r.aborted(state)
+	}
+	return true, nil
+}
+
+// act does the step, and notes when there is no way back from it.
+func (r *run) act(ctx workflow.Context, i int) (activities.Evidence, error) {
 	evidence, err := r.steps[i].Do(ctx)
 	if r.steps[i].PointOfNoReturn && !isType(err, string(fault.Refused)) {
 		r.passed = i + 1 // also when it failed or was cancelled: it may have acted
 	}
-	return "", evidence, err
-}
-
-// approve asks before the step acts. Where nobody can be asked, nothing is
-// approved: the step is skipped if it may be, else the run ends.
-func (r *run) approve(ctx workflow.Context, i int, question string) (Decision, error) {
-	state := &r.progress.Steps[i]
-	gate := Gate{Step: state.ID, Question: question, Actions: []Action{Approve}}
-	if state.Skippable {
-		gate.Actions = append(gate.Actions, Skip)
-	}
-	gate.Actions = append(gate.Actions, Abort)
-	var decision Decision
-	if r.progress.Request.OnFailure == OnFailureAbort {
-		decision = Decision{Step: state.ID, Action: gate.Actions[1], By: nobody, Reason: "no person is asked, so nothing is approved"}
-		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: decision, At: workflow.Now(ctx), Error: question})
-	} else {
-		state.State = Parked
-		var err error
-		if decision, err = r.gates.ask(ctx, gate); err != nil {
-			return Decision{}, err
-		}
-	}
-	switch decision.Action {
-	case Approve:
-		state.State = Running
-	case Skip:
-		r.end(ctx, state, SkippedBy, nil, fmt.Sprintf("skipped by %s: %s", decision.By, decision.Reason))
-	default:
-		r.end(ctx, state, NotRun, nil, "not approved: "+question)
-	}
-	showBoard(ctx, &r.progress)
-	return decision, nil
+	return evidence, err
 }
 
 // aborted is the end of a run that the last decision asked for.
