@@ -71,6 +71,10 @@ func RunConsole(ctx context.Context, c ConsoleConfig) error {
 	if err != nil {
 		return err
 	}
+	gateway, err := newGateway(kubeconfig)
+	if err != nil {
+		return err
+	}
 	mirror, end := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -79,6 +83,7 @@ func RunConsole(ctx context.Context, c ConsoleConfig) error {
 	images := &registry{config: c, api: api}
 	site := http.NewServeMux()
 	site.Handle("/", page)
+	site.Handle(GatewayPath+"/", gateway)
 	site.Handle(synchronizer.ClientPath, &etcdClient{registry: images, ca: pkiDir + "/etcd/ca.crt", key: pkiDir + "/etcd/ca.key"})
 	secure := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	failed := make(chan error, 3)
