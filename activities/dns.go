@@ -70,30 +70,36 @@ func (a *DNS) PointPlatform(ctx context.Context, in PointInput) (Evidence, error
 	if err != nil {
 		return Evidence{}, err
 	}
-	start := time.Now()
 	report(ctx, Progress{Text: "looking up " + watch.Name})
 	before := watch.Look(ctx)
 	if s, alias := dns.Alias(before); alias {
 		return Evidence{}, fault.New(fault.Gate, "point "+watch.Name+" at "+in.To, s.Server, "give the name address records of its own instead of the alias, then retry", errors.New(s.String()))
 	}
-	sent, err := a.change(ctx, &in.Site, watch, before)
+	return a.settleName(ctx, &in.Site, watch, before, fmt.Sprintf("%s leads to %s (%s)", watch.Name, in.To, watch.Want), in.To)
+}
+
+// settleName changes a name and waits until every server shows it. So says what
+// is then so, for people.
+func (a *DNS) settleName(ctx context.Context, s *site.Site, watch dns.Watch, before []dns.Seen, so, host string) (Evidence, error) {
+	start := time.Now()
+	sent, err := a.change(ctx, s, watch, before)
 	if err != nil {
 		return Evidence{}, err
 	}
 	seen, err := watch.Confirm(ctx, watch.Memory(before)+a.margin(), func(text string) { report(ctx, Progress{Text: text}) })
 	if err != nil {
-		return Evidence{}, a.afterManual(in.Site.DR.DNS, watch, err)
+		return Evidence{}, a.afterManual(s.DR.DNS, watch, err)
 	}
-	how := "was changed with " + string(in.Site.DR.DNS.Driver)
+	how := "was changed with " + string(s.DR.DNS.Driver)
 	if !sent {
 		how = "was so already"
-		if in.Site.DR.DNS.Driver == site.DNSManual {
+		if s.DR.DNS.Driver == site.DNSManual {
 			how = "is not changed by acpflow"
 		}
 	}
 	evidence := Evidence{
-		Summary: fmt.Sprintf("%s leads to %s (%s) for %d servers; it %s", watch.Name, in.To, watch.Want, len(seen), how),
-		Host:    in.To,
+		Summary: fmt.Sprintf("%s for %d servers; it %s", so, len(seen), how),
+		Host:    host,
 		Facts:   map[string]string{"changed": yesNo(sent), "seconds": seconds(time.Since(start)), "waitLimit": seconds(watch.Memory(before))},
 	}
 	for _, s := range seen {
@@ -112,6 +118,10 @@ func (a *DNS) change(ctx context.Context, s *site.Site, watch dns.Watch, before 
 	if err != nil {
 		return false, err
 	}
+	if watch.Gone {
+		report(ctx, Progress{Text: fmt.Sprintf("removing %s with %s", watch.Name, d.Driver)})
+		return true, driver.Remove(ctx, watch.Name)
+	}
 	report(ctx, Progress{Text: fmt.Sprintf("pointing %s at %s with %s", watch.Name, watch.Want, d.Driver)})
 	return true, driver.Upsert(ctx, watch.Name, watch.Want)
 }
@@ -120,7 +130,11 @@ func (a *DNS) afterManual(d *site.DNS, watch dns.Watch, err error) error {
 	if d.Driver != site.DNSManual || !fault.Is(err, fault.Stalled) {
 		return err
 	}
-	return fault.New(fault.Gate, "look up "+watch.Name, "", ManualDNS(watch.Name, watch.Want)+", then retry", err)
+	todo := ManualDNS(watch.Name, watch.Want)
+	if watch.Gone {
+		todo = "remove the A and AAAA records of " + watch.Name
+	}
+	return fault.New(fault.Gate, "look up "+watch.Name, "", todo+", then retry", err)
 }
 
 // ManualDNS is what a person is asked to do.

@@ -30,9 +30,11 @@ type Records struct {
 
 // Driver changes the records of a name. Upsert replaces its A and AAAA records
 // by those wanted, in one change and never through a state without records.
-// Doing it twice is doing it once. It does not wait until servers show it.
+// Remove takes its A and AAAA records away, nothing else of it. Doing either twice
+// is doing it once. Neither waits until servers show it.
 type Driver interface {
 	Upsert(ctx context.Context, name string, want Records) error
+	Remove(ctx context.Context, name string) error
 }
 
 // DialFunc opens connections, for example through SSH.

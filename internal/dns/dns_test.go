@@ -137,6 +137,29 @@ func TestConfirmWantsThreeRightAnswersInARow(t *testing.T) {
 	require.Equal(t, fault.BadInput, fault.ClassOf(err), "without servers nothing is confirmed")
 }
 
+func TestConfirmThatANameIsGone(t *testing.T) {
+	gone := Answer{RCode: "NXDOMAIN", Authoritative: true}
+	empty := Answer{RCode: "NOERROR", Authoritative: true} // it has other records
+	left := Answer{A: []string{"198.18.0.10"}, TTL: 30, Authoritative: true, RCode: "NOERROR"}
+	w := Watch{Name: "drill.lab.example.com", Gone: true, Authoritative: []string{"a", "b"}, Resolvers: []string{"r"}}
+	w.Ask = script(map[string][]Answer{"a:53": {left, gone}, "b:53": {empty}, "r:53": {left, left, {RCode: "NXDOMAIN"}}})
+	var said []string
+	_, err := w.Confirm(t.Context(), time.Minute, func(s string) { said = append(said, s) })
+	require.NoError(t, err)
+	require.Contains(t, said[1], "drill.lab.example.com shall be without an address: r:53 answers 198.18.0.10")
+	for says, a := range map[string]Answer{
+		"remove drill.lab.example.com: after 0s: a:53 answers 198.18.0.10": left,
+		"is not authoritative":     {RCode: "NXDOMAIN"},
+		"SERVFAIL":                 {RCode: "SERVFAIL", Authoritative: true},
+		"alias of www.example.com": {A: left.A, RCode: "NOERROR", Authoritative: true, Alias: "www.example.com"},
+	} {
+		_, err := Watch{Name: w.Name, Gone: true, Authoritative: []string{"a"}, Ask: script(map[string][]Answer{"a:53": {a}})}.Confirm(t.Context(), 0, nil)
+		require.ErrorContains(t, err, says)
+	}
+	_, err = Watch{Name: w.Name, Gone: true, Authoritative: []string{"silent"}, Ask: script(nil)}.Confirm(t.Context(), 0, nil)
+	require.ErrorContains(t, err, "time-out", "a silent server says nothing")
+}
+
 func TestMemoryIsTheLongestThatACacheMayKeep(t *testing.T) {
 	w := Watch{Want: Records{TTL: 30}}
 	require.Equal(t, 30*time.Second, w.Memory(nil))

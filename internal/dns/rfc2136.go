@@ -33,12 +33,22 @@ type RFC2136 struct {
 // adds those wanted; a server does all of it or nothing, and shows no state in
 // between (RFC 2136, section 3.7).
 func (d RFC2136) Upsert(ctx context.Context, name string, want Records) error {
-	server := Server(d.Server)
-	op := "update " + name
-	if err := inZone(op, name, d.Zone, server); err != nil {
+	if err := want.check(name); err != nil {
 		return err
 	}
-	if err := want.check(name); err != nil {
+	return d.change(ctx, "update "+name, name, want)
+}
+
+// Remove sends one message that removes the A and AAAA records of the name. That
+// there are none is fine (RFC 2136, section 3.4.2.3).
+func (d RFC2136) Remove(ctx context.Context, name string) error {
+	return d.change(ctx, "remove "+name, name, Records{})
+}
+
+// change replaces the address records by those wanted, by none if that is so.
+func (d RFC2136) change(ctx context.Context, op, name string, want Records) error {
+	server := Server(d.Server)
+	if err := inZone(op, name, d.Zone, server); err != nil {
 		return err
 	}
 	key, err := d.key(server)

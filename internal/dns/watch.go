@@ -22,6 +22,7 @@ const (
 type Watch struct {
 	Name          string
 	Want          Records
+	Gone          bool     // Want has no address: the name shall have none
 	Authoritative []string // host[:port]; all must have the records, with a TTL not above the wanted
 	Resolvers     []string // host[:port]; all must give the addresses
 	// Ask is how a server is asked; nil = Ask, from the worker's own network.
@@ -76,6 +77,8 @@ func (w Watch) Wrong(s Seen) string {
 	switch {
 	case s.Err != nil:
 		return s.String()
+	case w.Gone:
+		return w.stillThere(s)
 	case a.RCode != "NOERROR" || !w.Want.SameAddresses(a.A, a.AAAA):
 		return s.String()
 	case s.Resolver:
@@ -88,6 +91,26 @@ func (w Watch) Wrong(s Seen) string {
 		return fmt.Sprintf("%s, and the TTL may be %d at most", s, w.Want.TTL)
 	}
 	return ""
+}
+
+// stillThere says what a server still knows of a name that shall have no address.
+func (w Watch) stillThere(s Seen) string {
+	a := s.Answer
+	switch {
+	case len(a.A)+len(a.AAAA) > 0, a.Alias != "", a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
+		return s.String()
+	case !s.Resolver && !a.Authoritative:
+		return s.String() + ", and is not authoritative for the zone"
+	}
+	return ""
+}
+
+// wanted is for people.
+func (w Watch) wanted() string {
+	if w.Gone {
+		return "without an address"
+	}
+	return w.Want.String()
 }
 
 // Right reports whether every authoritative server is right (and every resolver,
@@ -154,7 +177,7 @@ func (w Watch) Confirm(ctx context.Context, limit time.Duration, say func(string
 			return seen, w.late(limit, wrong)
 		}
 		if len(wrong) > 0 && say != nil {
-			say(fmt.Sprintf("%s shall be %s: %s", w.Name, w.Want, strings.Join(wrong, "; ")))
+			say(fmt.Sprintf("%s shall be %s: %s", w.Name, w.wanted(), strings.Join(wrong, "; ")))
 		}
 		timer := time.NewTimer(roundEvery)
 		select {
@@ -166,7 +189,11 @@ func (w Watch) Confirm(ctx context.Context, limit time.Duration, say func(string
 }
 
 func (w Watch) late(limit time.Duration, wrong []string) error {
-	return fault.New(fault.Stalled, fmt.Sprintf("point %s at %s", w.Name, w.Want), "",
+	op := fmt.Sprintf("point %s at %s", w.Name, w.Want)
+	if w.Gone {
+		op = "remove " + w.Name
+	}
+	return fault.New(fault.Stalled, op, "",
 		"correct the named servers (a secondary copies the zone from its primary, a resolver may have a minimum TTL: flush it), then retry",
 		fmt.Errorf("after %s: %s", limit.Round(time.Second), strings.Join(wrong, "; ")))
 }

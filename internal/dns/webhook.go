@@ -59,15 +59,26 @@ func (c changes) none() bool {
 // Upsert sends one set of changes, or none when the provider lists the records
 // as wanted. That nothing is missed meanwhile is then up to the provider.
 func (d Webhook) Upsert(ctx context.Context, name string, want Records) error {
-	base, err := url.Parse(d.URL)
-	if err != nil || base.Host == "" {
-		return fault.New(fault.BadInput, "update "+name, "", "set dr.dns.externalDNS.url", errors.New("the URL of the webhook makes no sense"))
-	}
-	w := &webhook{base: base, op: "update " + name, client: d.client()}
-	defer w.client.CloseIdleConnections()
 	if err := want.check(name); err != nil {
 		return err
 	}
+	return d.change(ctx, "update "+name, name, want)
+}
+
+// Remove sends one set of changes, or none when the provider lists no address
+// records of the name.
+func (d Webhook) Remove(ctx context.Context, name string) error {
+	return d.change(ctx, "remove "+name, name, Records{})
+}
+
+// change makes the address records of the name those wanted, none if that is so.
+func (d Webhook) change(ctx context.Context, op, name string, want Records) error {
+	base, err := url.Parse(d.URL)
+	if err != nil || base.Host == "" {
+		return fault.New(fault.BadInput, op, "", "set dr.dns.externalDNS.url", errors.New("the URL of the webhook makes no sense"))
+	}
+	w := &webhook{base: base, op: op, client: d.client()}
+	defer w.client.CloseIdleConnections()
 	if err := w.negotiate(ctx, name); err != nil {
 		return err
 	}

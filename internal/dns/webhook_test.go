@@ -88,6 +88,23 @@ func TestWebhookSendsOneSetOfChanges(t *testing.T) {
 	}
 }
 
+func TestWebhookRemovesWhatIsThere(t *testing.T) {
+	old := `{"dnsName":"acp.lab.example.com","recordType":"A","targets":["198.18.0.10"],"recordTTL":30,"labels":{"owner":"x"}}`
+	six := `{"dnsName":"ACP.lab.example.com.","recordType":"AAAA","targets":["fd00::10"],"recordTTL":30}`
+	text := `{"dnsName":"acp.lab.example.com","recordType":"TXT","targets":["x"],"recordTTL":30}`
+	p := &provider{filter: `{}`, records: "[" + old + "," + six + "," + text + "]", media: webhookMedia}
+	require.NoError(t, p.start(t).Remove(t.Context(), acp))
+	require.Len(t, p.applied, 1)
+	got, err := json.Marshal(p.applied[0])
+	require.NoError(t, err)
+	require.JSONEq(t, `{"delete":[`+old+`,`+six+`]}`, string(got))
+
+	p = &provider{filter: `{}`, records: "[" + text + "]", media: webhookMedia}
+	require.NoError(t, p.start(t).Remove(t.Context(), acp))
+	require.Empty(t, p.applied, "there is nothing to remove")
+	require.Equal(t, fault.BadInput, fault.ClassOf(Webhook{URL: "nonsense"}.Remove(t.Context(), acp)))
+}
+
 func TestWebhookFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*provider)

@@ -64,6 +64,18 @@ func (p *person) Upsert(ctx context.Context, name string, want dns.Records) erro
 	if len(want.A)+len(want.AAAA) == 0 || !strings.HasSuffix(name, p.r.d.Zone) {
 		return fault.New(fault.BadInput, "update "+name, "", "", nil) // nobody would type that
 	}
+	return p.ask(ctx, name, want)
+}
+
+// Remove asks the person.
+func (p *person) Remove(ctx context.Context, name string) error {
+	if !strings.HasSuffix(name, p.r.d.Zone) {
+		return fault.New(fault.BadInput, "remove "+name, "", "", nil)
+	}
+	return p.ask(ctx, name, dns.Records{})
+}
+
+func (p *person) ask(ctx context.Context, name string, want dns.Records) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -82,7 +94,7 @@ set -eu -o pipefail
 read -r request
 field() { sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\1/p" <<<"$request"; }
 list() { sed -nE "s/.*\"$1\":\[([^]]*)\].*/\1/p" <<<"$request" | tr -d '"' | tr , '\n'; }
-[ "$(field action)" = upsert ] || { echo "what is $(field action)?" >&2; exit 2; }
+case $(field action) in upsert | remove) ;; *) echo "what is $(field action)?" >&2; exit 2 ;; esac
 name=$(field name) ttl=$(field ttl)
 secret=$(sed -nE 's/.*secret "([^"]+)".*/\1/p' <<<"$TSIG")
 {
@@ -121,6 +133,7 @@ func testDNS(t *testing.T, r *rig) {
 			t.Parallel()
 			t.Run("driver", func(t *testing.T) { conformDNS(t, r, "c-"+name, d.driver) })
 			t.Run("point", func(t *testing.T) { conformPoint(t, r, "p-"+name, d.driver, d.site) })
+			t.Run("name", func(t *testing.T) { conformName(t, r, "n-"+name, d.driver, d.site) })
 		})
 	}
 	t.Run("faults", func(t *testing.T) { t.Parallel(); testDNSFaults(t, r) })
@@ -160,11 +173,45 @@ func conformDNS(t *testing.T, r *rig, label string, d dns.Driver) {
 	require.Error(t, d.Upsert(t.Context(), "acp.example.org", one), "another zone")
 	require.Equal(t, []string{"192.0.2.15"}, answer().A, "and nothing was changed")
 
+	t.Run("remove", func(t *testing.T) { conformRemove(t, r, name, d) })
+
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	start := time.Now()
 	require.Error(t, d.Upsert(gone, name, one))
+	require.Error(t, d.Remove(gone, name))
 	require.Less(t, time.Since(start), 2*time.Second)
+}
+
+// conformRemove is what every driver promises of a name that goes: its addresses,
+// nothing else.
+func conformRemove(t *testing.T, r *rig, name string, d dns.Driver) {
+	code := func(name string) string {
+		a, err := dns.Ask(t.Context(), r.d.DNS.Authoritative, name)
+		require.NoError(t, err)
+		require.Empty(t, a.Addresses())
+		return a.RCode
+	}
+	both := dns.Records{A: []string{"192.0.2.1", "192.0.2.2"}, AAAA: []string{"2001:db8::1"}, TTL: 30}
+	other := "beside-" + name
+	require.NoError(t, d.Upsert(t.Context(), name, both))
+	require.NoError(t, d.Upsert(t.Context(), other, both))
+	for range 2 { // twice is once
+		require.NoError(t, d.Remove(t.Context(), name))
+		require.Equal(t, "NXDOMAIN", code(name))
+	}
+	a, err := dns.Ask(t.Context(), r.d.DNS.Authoritative, other)
+	require.NoError(t, err)
+	require.True(t, both.SameAddresses(a.A, a.AAAA), "another name stays: %s", a)
+	require.NoError(t, d.Remove(t.Context(), other))
+	require.NoError(t, d.Remove(t.Context(), "never-there-"+name))
+
+	require.NoError(t, r.nsupdate(t.Context(), r.tsigSecret(t), r.d.DNS.Authoritative, "update add "+name+". 30 TXT somebodys"))
+	require.NoError(t, d.Upsert(t.Context(), name, dns.Records{AAAA: []string{"2001:db8::1"}, TTL: 30}))
+	require.NoError(t, d.Remove(t.Context(), name))
+	require.Equal(t, "NOERROR", code(name), "its other records stay")
+
+	require.Error(t, d.Remove(t.Context(), "acp.example.org"), "another zone")
 }
 
 // conformPoint is what the activity makes of every driver: it sends what is
