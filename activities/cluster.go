@@ -58,18 +58,23 @@ func (a *Cluster) openThrough(ctx context.Context, node Node) (*kube.Client, err
 	if err != nil {
 		return nil, err
 	}
-	out, err := conn.Run(ctx, ssh.Command{Script: "cat " + adminConf, Sudo: true})
-	if err != nil && !fault.Is(err, fault.Command) {
+	conf, err := adminKubeconfig(ctx, conn, node.Name)
+	if err != nil {
 		return nil, err
 	}
-	if err != nil {
-		return nil, fault.New(fault.Failed, "read the admin kubeconfig", node.Name+":"+adminConf, "is the control plane installed on that node?", err)
-	}
-	return kube.New(secret.NewValue([]byte(out.Stdout)), kube.Options{
+	return kube.New(conf, kube.Options{
 		Dial:    conn.DialContext,
 		Address: net.JoinHostPort(node.Address, "6443"),
 		Timeout: 20 * time.Second,
 	})
+}
+
+func adminKubeconfig(ctx context.Context, conn *ssh.Client, node string) (secret.Value, error) {
+	out, err := conn.Run(ctx, ssh.Command{Script: "cat " + adminConf, Sudo: true})
+	if err != nil && fault.Is(err, fault.Command) {
+		err = fault.New(fault.Failed, "read the admin kubeconfig", node+":"+adminConf, "is the control plane installed on that node?", err)
+	}
+	return secret.NewValue([]byte(out.Stdout)), err
 }
 
 // verdict is one look at the cluster: a summary and its findings.

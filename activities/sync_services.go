@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,15 +11,17 @@ import (
 
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/kube"
-	"github.com/acpflow/acpflow/internal/syncplugin"
 )
 
 // ServiceGroup are Pods that are restarted together.
 type ServiceGroup struct {
-	Name     string     `json:"name"`
-	Selector string     `json:"selector"`       // of their labels, in cpaas-system
-	Pods     []kube.Pod `json:"pods,omitempty"` // that were there before
+	Name      string     `json:"name"`
+	Namespace string     `json:"namespace,omitempty"` // default cpaas-system
+	Selector  string     `json:"selector"`            // of their labels
+	Pods      []kube.Pod `json:"pods,omitempty"`      // that were there before
 }
+
+func (g ServiceGroup) namespace() string { return cmp.Or(g.Namespace, platformNamespace) }
 
 // AfterSync are the services that read what the synchronizer copies only when
 // they start (DR-34).
@@ -26,6 +29,14 @@ var AfterSync = []ServiceGroup{
 	{Name: "Elasticsearch", Selector: "service_name=cpaas-elasticsearch"},
 	{Name: "VictoriaMetrics", Selector: "service_name in (alertmanager,vmselect,vminsert)"},
 }
+
+// What a takeover restarts beside that.
+var (
+	// Transformer turns what workload clusters report into objects (DR-43).
+	Transformer = ServiceGroup{Name: "cluster transformer", Selector: "service_name=cluster-transformer"}
+	// CoreDNS keeps the platform's old address for a while (DR-42).
+	CoreDNS = ServiceGroup{Name: "coredns", Namespace: "kube-system", Selector: "k8s-app in (kube-dns,coredns)"}
+)
 
 // ServicesInput names groups of services of one side.
 type ServicesInput struct {
@@ -49,7 +60,7 @@ func (a *Sync) ListServices(ctx context.Context, in ServicesInput) (ServicesView
 	defer client.Close()
 	out := ServicesView{Groups: slices.Clone(in.Groups)}
 	for i, g := range out.Groups {
-		if out.Groups[i].Pods, err = client.Pods(ctx, syncplugin.Namespace, g.Selector); err != nil {
+		if out.Groups[i].Pods, err = client.Pods(ctx, g.namespace(), g.Selector); err != nil {
 			return ServicesView{}, err
 		}
 	}
@@ -111,7 +122,7 @@ func waitsFor(ctx context.Context, c *kube.Client, groups []ServiceGroup) ([]str
 		if len(g.Pods) == 0 {
 			continue
 		}
-		pods, err := c.Pods(ctx, syncplugin.Namespace, g.Selector)
+		pods, err := c.Pods(ctx, g.namespace(), g.Selector)
 		if err != nil {
 			return nil, err
 		}
