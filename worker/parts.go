@@ -52,6 +52,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Forwarding{Hosts: hosts},
 		&activities.Consistency{Hosts: hosts},
 		&activities.Sync{Hosts: hosts},
+		&activities.Workloads{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}
