@@ -1,10 +1,50 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 )
+
+// Approval is the input of the `approve` Update.
+type Approval struct {
+	Step      string `json:"step"` // the gate it answers; refused when another one is open by now
+	By        string `json:"by"`
+	Reason    string `json:"reason"`
+	Digest    string `json:"digest,omitempty"`    // of the question that the person saw; refused when another one is asked by now
+	Signature string `json:"signature,omitempty"` // not checked by this version, and so refused
+}
+
+const approveHelp = `Approve what the open gate asks. Input: {"step":"switchover.13-point-dns","by":"your name","reason":"why","digest":"of the gate"}. ` +
+	`Where the site's policy.approvals apply, it must not come from who asked for the run, as many different people must approve as the gate says, and an approval lapses after a while. ` +
+	`The digest may be left out; when it is given, nothing but that very question is approved. The status query shows the open gate. To refuse: Update decide with action abort.`
+
+func (a Approval) decision() Decision {
+	return Decision{Step: a.Step, Action: Approve, By: a.By, Reason: a.Reason, Digest: a.Digest, Signature: a.Signature}
+}
+
+// NamedRequester demands that a request says who asked: where approvals are
+// strict, that person must not give one. It fits Runbook.Demands.
+func NamedRequester(r Request) error {
+	if strings.TrimSpace(r.RequestedBy) == "" && !r.DryRun {
+		return errors.New(`"requestedBy" is missing: who asks for this run may not approve it, so it must be known`)
+	}
+	return nil
+}
+
+// demands refuses a run with strict approvals that nobody has asked for by name.
+func demands(steps []Step, r Request) error {
+	if !slices.ContainsFunc(steps, func(s Step) bool { return s.Strict && s.Ask != nil }) {
+		return nil
+	}
+	if err := NamedRequester(r); err != nil {
+		return invalidInput(err)
+	}
+	return nil
+}
 
 // consent gets the approval that a step asks for. The action is empty when the
 // step may act, else it is the answer: skip or abort.
@@ -36,7 +76,10 @@ func (r *run) declined(state *StepProgress, answer Action) error {
 // approved: the step is skipped if it may be, else the run ends.
 func (r *run) approve(ctx workflow.Context, i int, question string) (Decision, error) {
 	state := &r.progress.Steps[i]
-	gate := Gate{Step: state.ID, Question: question, Actions: []Action{Approve}}
+	gate := Gate{Step: state.ID, Question: question, Actions: []Action{Approve}, Digest: questionDigest(&r.progress, state.ID, question)}
+	if state.Strict {
+		gate.Quorum = newQuorum(r.approvals, r.progress.Request.RequestedBy)
+	}
 	if state.Skippable {
 		gate.Actions = append(gate.Actions, Skip)
 	}
@@ -44,7 +87,8 @@ func (r *run) approve(ctx workflow.Context, i int, question string) (Decision, e
 	var decision Decision
 	if r.progress.Request.OnFailure == OnFailureAbort {
 		decision = Decision{Step: state.ID, Action: gate.Actions[1], By: nobody, Reason: "no person is asked, so nothing is approved"}
-		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: decision, At: workflow.Now(ctx), Error: question})
+		now := workflow.Now(ctx)
+		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: decision, Asked: now, At: now, Error: question})
 	} else {
 		state.State = Parked
 		var err error

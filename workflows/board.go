@@ -28,14 +28,23 @@ func board(p *Progress) string {
 	}
 	fmt.Fprintf(&b, "**%s** of %s **%s**: %s, %d of %d steps\n\n", p.Runbook, of, p.Request.Site, p.Outcome, finished, total)
 	writeGate(&b, p.Gate)
-	phase := ""
+	phase, beside := "", ""
 	for _, s := range p.Steps {
 		if name, _, _ := strings.Cut(s.ID, "."); name != phase {
 			phase = name
 			fmt.Fprintf(&b, "\n### %s\n", strings.ToUpper(name[:1])+name[1:])
 		}
+		if s.Beside != beside {
+			if beside = s.Beside; beside != "" {
+				fmt.Fprintf(&b, "- side by side (%s):\n", beside)
+			}
+		}
+		if beside != "" {
+			b.WriteString("  ")
+		}
 		writeStep(&b, s)
 	}
+	writeRecovery(&b, p.Recovery)
 	return b.String()
 }
 
@@ -50,6 +59,12 @@ func writeGate(b *strings.Builder, g *Gate) {
 		fmt.Fprintf(b, "> ⛔ The undo of step `%s` failed and waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
 	default:
 		fmt.Fprintf(b, "> ⛔ Step `%s` failed and waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
+	}
+	if g.Quorum != nil {
+		fmt.Fprintf(b, "> %s\n>\n", quote(clip(g.Quorum.Text(), 3000)))
+	}
+	if g.Question != "" {
+		fmt.Fprintf(b, "> Approve with the Update `%s`: `{\"step\":\"%s\",\"by\":\"you\",\"reason\":\"why\",\"digest\":\"%s\"}`\n>\n", ApproveUpdate, g.Step, g.Digest)
 	}
 	fmt.Fprintf(b, "> Answer with the Update `%s`: `{\"step\":\"%s\",\"action\":\"%s\",\"by\":\"you\",\"reason\":\"why\"}` (possible: %s)\n\n",
 		DecideUpdate, g.Step, g.Actions[0], joinActions(g.Actions))

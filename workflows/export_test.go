@@ -15,3 +15,9 @@ var (
 	OpenPort      = openPort
 	ClosePort     = closePort
 )
+
+// RecoveryTimes and Board let tests call these pure functions.
+var (
+	RecoveryTimes = recoveryTimes
+	Board         = board
+)

@@ -45,6 +45,7 @@ type run struct {
 	progress  Progress
 	gates     decisions
 	steps     []Step
+	approvals site.Approvals
 	passed    int  // steps up to and with the last point of no return that was reached
 	leaseLost bool // somebody ended the site's lease: another run may change the site now
 }
@@ -75,8 +76,13 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 	if err != nil {
 		return err
 	}
+	r.approvals = snapshot.Site.Policy.Approvals
+	r.steps = r.book.Steps(&snapshot.Site, cluster, &r.progress)
+	if err := demands(r.steps, req); err != nil {
+		return err
+	}
 	if !r.book.Changes || req.DryRun {
-		return r.perform(ctx, snapshot, cluster)
+		return r.perform(ctx, snapshot)
 	}
 	held, err := acquireLease(ctx, &r.progress)
 	if err != nil {
@@ -84,7 +90,7 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 	}
 	walkCtx, stop := workflow.WithCancel(ctx)
 	held.onLoss(ctx, func() { r.leaseLost = true; stop() })
-	err = r.perform(walkCtx, snapshot, cluster)
+	err = r.perform(walkCtx, snapshot)
 	stop()
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -96,8 +102,7 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 }
 
 // perform records the plan and does it.
-func (r *run) perform(ctx workflow.Context, snapshot site.Snapshot, cluster *site.Cluster) error {
-	r.steps = r.book.Steps(&snapshot.Site, cluster, &r.progress)
+func (r *run) perform(ctx workflow.Context, snapshot site.Snapshot) error {
 	if err := r.record(ctx, snapshot); err != nil {
 		return err
 	}

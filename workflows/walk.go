@@ -149,7 +149,8 @@ func (r *run) aborted(state *StepProgress) error {
 func (r *run) decide(ctx workflow.Context, info StepInfo, message string) (Decision, error) {
 	if r.progress.Request.OnFailure == OnFailureAbort {
 		auto := Decision{Step: info.ID, Action: Abort, By: nobody, Reason: "no person is asked"}
-		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: auto, At: workflow.Now(ctx), Error: message})
+		now := workflow.Now(ctx)
+		r.progress.Decisions = append(r.progress.Decisions, Decided{Decision: auto, Asked: now, At: now, Error: message})
 		return auto, nil
 	}
 	actions := []Action{Retry}
