@@ -35,7 +35,7 @@ func TestAnUnconfirmedFixIsTakenBackByTheNode(t *testing.T) {
 	change := edit("/etc/ssh/sshd_config", "UseDNS yes\n", "Port 1\n")
 	change.Then = "echo reload >>" + log
 	fixes := []fix.Fix{of("sshd", change)}
-	_, err := n.Apply(t.Context(), "run-1", fixes, &repair.Guard{Token: "two", Seconds: 1})
+	_, err := n.Apply(t.Context(), "run-1", fixes, &repair.Guard{Token: "two", Seconds: 3})
 	require.NoError(t, err)
 	assert.Equal(t, "Port 1\n", read(t, n, "etc/ssh/sshd_config"))
 	require.Eventually(t, func() bool {

@@ -32,10 +32,13 @@ enter() {
 
 # hook COMMAND [ARGUMENT]: its output goes to a file, because what it starts may
 # keep a pipe open for ever; $said is the end of it. Files that it makes are
-# other programs', so they get the usual mode.
+# other programs', so they get the usual mode. The lock is timeout's as well, but
+# not the command's: when this shell is killed, nobody takes the change back, or
+# does another, before its command has ended.
 hook() {
 	local s
-	(umask 022 && exec timeout -k 5 "${limit:-120}" bash --norc --noprofile -c "$1" bash "${2-}") </dev/null >"$ledger/output" 2>&1 3>&- 9>&-
+	(umask 022 && exec timeout -k 5 "${limit:-120}" bash --norc --noprofile -c "exec 9>&-
+$1" bash "${2-}") </dev/null >"$ledger/output" 2>&1 3>&-
 	s=$?
 	said=$(tail -c 500 "$ledger/output")
 	[ $s -ne 124 ] || said="no end within ${limit:-120} s; $said"

@@ -14,11 +14,12 @@ import (
 	"github.com/acpflow/acpflow/internal/repair"
 )
 
-// deadly kills the repair that runs it, the first time.
+// deadly kills the repair that runs it, the first time: the topmost shell first,
+// so that none lives to see its child die and to take the change back itself.
 func deadly(n repair.Node) string {
 	flag := filepath.Join(n.Root, "var/lib/acpflow/died")
-	return "[ -e " + flag + " ] || { touch " + flag + `; pid=$PPID
-while next=$(awk '/^PPid/ {print $2}' /proc/$pid/status); case $(cat /proc/$pid/comm) in bash|timeout) true;; *) false;; esac; do kill -9 $pid; pid=$next; done; }`
+	return "[ -e " + flag + " ] || { touch " + flag + `; pid=$PPID pids=
+while case $(cat /proc/$pid/comm) in bash|timeout) true;; *) false;; esac; do pids="$pid $pids"; pid=$(awk '/^PPid/ {print $2}' /proc/$pid/status); done; kill -9 $pids; }`
 }
 
 func guardState(n repair.Node, token string) string {
@@ -44,17 +45,47 @@ func TestAKilledGuardedFixIsTakenBackByTheNode(t *testing.T) {
 		"aside": func(n repair.Node) fix.Change { return fix.Change{Kind: fix.Aside, Path: "/etc/a", Then: deadly(n)} },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait
 			n := node(t)
 			write(t, n, "etc/a", "one\n", 0o600)
 			before := tree(t, n)
-			_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("guarded", prepare(n))}, &repair.Guard{Token: "dead", Seconds: 2})
+			_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("guarded", prepare(n))}, &repair.Guard{Token: "dead", Seconds: 4})
 			require.Error(t, err)
 			assert.NotEqual(t, before, tree(t, n))
-			require.Eventually(t, func() bool { return guardState(n, "dead") == "rolled-back" }, 10*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return guardState(n, "dead") == "rolled-back" }, 30*time.Second, 50*time.Millisecond)
 			assert.Equal(t, before, tree(t, n))
 			held, err := n.List(t.Context())
 			require.NoError(t, err)
 			assert.Empty(t, held.Results)
+		})
+	}
+}
+
+// The shell of a repair is killed while a command of its goes on, as when the
+// worker hangs up: nothing is taken back, and nothing else is done, before that
+// command has ended, or it would have the last word.
+func TestNothingIsTakenBackBeforeAKilledRepairsCommandHasEnded(t *testing.T) {
+	for name, act := range map[string]func(n repair.Node) error{
+		"guard": func(repair.Node) error { return nil },
+		"next run": func(n repair.Node) error {
+			_, err := n.Apply(t.Context(), "run-2", nil, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := node(t)
+			write(t, n, "etc/a", "one\n", 0o600)
+			before := tree(t, n)
+			ended := filepath.Join(n.Root, "var/lib/acpflow/ended")
+			orphaned := `kill -9 $(awk '/^PPid/ {print $2}' /proc/$PPID/status); sleep 3; touch ` + n.Root + "/etc/late " + ended
+			change := fix.Change{Kind: fix.Command, Do: orphaned, Undo: "rm -f " + n.Root + "/etc/late", Seen: "false"}
+			_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("guarded", change)}, &repair.Guard{Token: "early", Seconds: 1})
+			require.Error(t, err)
+			assert.NoFileExists(t, ended, "the command must outlive its repair")
+			require.NoError(t, act(n))
+			require.Eventually(t, func() bool { return guardState(n, "early") == "rolled-back" }, 30*time.Second, 50*time.Millisecond)
+			assert.FileExists(t, ended)
+			assert.Equal(t, before, tree(t, n))
 		})
 	}
 }

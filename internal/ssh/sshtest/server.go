@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -82,14 +83,27 @@ func (s *Server) start(conf string) error {
 		return fmt.Errorf("start sshd (Debian package openssh-server): %w", err)
 	}
 	for range 100 {
-		conn, err := net.Dial("tcp", s.Addr)
-		if err == nil {
-			return conn.Close()
+		if greets(s.Addr) {
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	s.Stop()
 	return fmt.Errorf("sshd does not listen on %s; its log: %s", s.Addr, s.Log())
+}
+
+// greets reports whether an SSH server answers: another program may have held
+// the port for a moment.
+func greets(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	hello := make([]byte, len("SSH-2.0-"))
+	err = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_, err2 := io.ReadFull(conn, hello)
+	return errors.Join(err, err2) == nil && string(hello) == "SSH-2.0-"
 }
 
 // Log returns what sshd wrote.
