@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/acpflow/acpflow/workflows"
 )
@@ -28,7 +26,7 @@ func newDecideCmd() *cobra.Command {
 			if err := fillDecision(cmd.Context(), c, args[0], &d); err != nil {
 				return err
 			}
-			answer, err := sendDecision(cmd.Context(), c, args[0], d)
+			answer, err := sendUpdate(cmd.Context(), c, args[0], workflows.DecideUpdate, d)
 			if err != nil {
 				return err
 			}
@@ -70,25 +68,6 @@ func fillDecision(ctx context.Context, c client.Client, id string, d *workflows.
 	return nil
 }
 
-func sendDecision(ctx context.Context, c client.Client, id string, d workflows.Decision) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: id, UpdateID: uuid.NewString(), UpdateName: workflows.DecideUpdate, Args: []any{d},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		var answer string
-		if err = handle.Get(ctx, &answer); err == nil {
-			return answer, nil
-		}
-	}
-	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return "", failf(exitBadInput, "the decision was refused: %s", app.Message())
-	}
-	return "", explain(ctx, c, id, err)
-}
-
 func newAbortCmd() *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
@@ -124,7 +103,7 @@ func abort(ctx context.Context, c client.Client, id string, d workflows.Decision
 		if err := fillDecision(ctx, c, id, &d); err != nil {
 			return "", err
 		}
-		return sendDecision(ctx, c, id, d)
+		return sendUpdate(ctx, c, id, workflows.DecideUpdate, d)
 	}
 	// Not parked, or no worker to ask: the cancellation waits in the run for one.
 	d.Step = "-" // a cancellation answers no gate

@@ -130,6 +130,11 @@ func ended(cmd *cobra.Command, c client.Client, id string, status *workflows.Pro
 			return err
 		}
 	}
+	if !asJSON && status != nil {
+		for _, line := range recoveryLines(status.Recovery) {
+			printf(cmd.OutOrStdout(), "%s\n", line)
+		}
+	}
 	if err == nil && result.Outcome == workflows.ChecksFailed && result.Sync != nil {
 		t := result.Sync.Tally
 		return failf(exitFailed, "%w: %d checks failed, %d could not be told", errNotEqual, t.Fail, t.Error)
@@ -175,5 +180,9 @@ func parked(cmd *cobra.Command, id string, status *workflows.Progress, asJSON bo
 		}
 	}
 	g := status.Gate
-	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  %s", g.Step, printable(g.Text()), decideHint(id, g))
+	text := printable(g.Text())
+	if q := quorumText(g); q != "" {
+		text += "\n  " + q
+	}
+	return failf(exitParked, "step %s waits for a decision: %s\n  answer it:  %s", g.Step, text, decideHint(id, g))
 }

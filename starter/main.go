@@ -44,7 +44,7 @@ func newRootCmd() *cobra.Command {
 		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(), newInstallPairCmd(), newEnableSyncCmd(), newMergeKeysCmd(), newPushCmd(),
 		newCheckCmd(), newMonitorCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
-		newDecideCmd(), newAbortCmd(),
+		newDecideCmd(), newApproveCmd(), newAbortCmd(),
 		newSiteCmd(), newChecksCmd(), newFactsCmd(), newCapacityCmd(), newInstallerConfigCmd(),
 	)
 	return root

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +43,10 @@ func newPlanCmd() *cobra.Command {
 				return fail(exitBadInput, err)
 			}
 			if out.json() {
-				return printJSON(cmd.OutOrStdout(), plan)
+				return printJSON(cmd.OutOrStdout(), struct {
+					workflows.Plan
+					CriticalPath workflows.CriticalPath `json:"criticalPath"`
+				}{plan, plan.CriticalPath()})
 			}
 			printPlan(cmd, plan)
 			return nil
@@ -83,22 +88,53 @@ func printPlan(cmd *cobra.Command, plan workflows.Plan) {
 	w := cmd.OutOrStdout()
 	printf(w, "%s of cluster %s, site %s (document %.12s), plan %.12s\n", plan.Runbook, plan.Cluster, plan.Site, plan.SiteSHA256, plan.Digest())
 	for _, s := range plan.Steps {
-		var notes []string
-		switch {
-		case s.Always:
-			notes = append(notes, "undone on abort, also after the point of no return")
-		case s.Reversible:
-			notes = append(notes, "undone on abort")
-		}
-		if s.Skippable {
-			notes = append(notes, "may be skipped")
-		}
-		if s.PointOfNoReturn {
-			notes = append(notes, "POINT OF NO RETURN")
-		}
-		printf(w, "\n%-26s [%s] %s (%s)\n", s.ID, s.Effect, s.Title, strings.Join(append(s.Source, notes...), ", "))
+		printf(w, "\n%s%-26s [%s] %s (%s)\n", besideMark(s), s.ID, s.Effect, s.Title, strings.Join(append(s.Source, stepNotes(s)...), ", "))
 		for _, call := range s.Calls {
 			printf(w, "    %s\n", call)
 		}
 	}
+	path := plan.CriticalPath()
+	var waits []string
+	for _, s := range plan.Steps {
+		if s.Waits > 0 && slices.Contains(path.Steps, s.ID) {
+			waits = append(waits, fmt.Sprintf("%s %s", s.ID, seconds(s.Waits)))
+		}
+	}
+	if len(waits) > 0 {
+		printf(w, "\ncritical path: %s of waiting by design, besides the work: %s\n", seconds(path.Seconds), strings.Join(waits, ", "))
+	}
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
+}
+
+// stepNotes are what a person should know of a step besides what it does.
+func stepNotes(s workflows.StepInfo) []string {
+	var notes []string
+	switch {
+	case s.Always:
+		notes = append(notes, "undone on abort, also after the point of no return")
+	case s.Reversible:
+		notes = append(notes, "undone on abort")
+	}
+	if s.Skippable {
+		notes = append(notes, "may be skipped")
+	}
+	switch {
+	case s.Approval && s.Strict:
+		notes = append(notes, "others must approve it (policy.approvals)")
+	case s.Approval:
+		notes = append(notes, "may ask before it acts")
+	}
+	if s.Beside != "" {
+		notes = append(notes, "at the same time as its neighbours ("+s.Beside+")")
+	}
+	if s.Waits > 0 {
+		notes = append(notes, fmt.Sprintf("waits %s", seconds(s.Waits)))
+	}
+	if s.PointOfNoReturn {
+		notes = append(notes, "POINT OF NO RETURN")
+	}
+	return notes
 }

@@ -35,10 +35,16 @@ func newStatusCmd() *cobra.Command {
 			finished, total := status.Counts()
 			printf(w, "%s of cluster %s, site %s: %s, %d of %d steps\n", status.Runbook, status.Cluster, status.Request.Site, status.Outcome, finished, total)
 			for _, s := range status.Steps {
-				printf(w, "  %-8s %-26s %s%s\n", s.State, s.ID, s.Title, outcomeOf(s))
+				printf(w, "  %-8s %s%-26s %s%s\n", s.State, besideMark(s.StepInfo), s.ID, s.Title, outcomeOf(s))
 			}
 			if g := status.Gate; g != nil {
 				printf(w, "\nA person must decide about %s (%s):\n%s\n", g.Step, decideHint(args[0], g), printable(g.Text()))
+				if text := quorumText(g); text != "" {
+					printf(w, "%s\n", text)
+				}
+			}
+			for _, line := range recoveryLines(status.Recovery) {
+				printf(w, "%s\n", line)
 			}
 			return nil
 		}),

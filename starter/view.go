@@ -41,6 +41,7 @@ type lineView struct {
 	text    string
 	waiting bool
 	asked   time.Time // the gate that was shown last
+	quorum  string    // and who had approved
 }
 
 func (v *lineView) close() {}
@@ -67,29 +68,75 @@ func (v *lineView) show(m moment) {
 	v.gate(m)
 }
 
-// gate says once per gate that a person is asked, and how to answer.
+// gate says once per gate that a person is asked and how to answer, and each time
+// who has approved so far.
 func (v *lineView) gate(m moment) {
 	g := m.status.Gate
-	if g == nil || g.Since.Equal(v.asked) {
+	if g == nil {
 		return
 	}
-	v.asked = g.Since
-	v.line("DECISION NEEDED about " + g.Step + ": " + decideHint(m.id, g))
-	switch {
-	case g.Question != "":
-		v.line("         it asks before it acts: " + printable(g.Question))
-	case g.Undo:
-		v.line("         its undo failed: " + printable(g.Error))
+	if !g.Since.Equal(v.asked) {
+		v.asked, v.quorum = g.Since, ""
+		v.line("DECISION NEEDED about " + g.Step + ": " + decideHint(m.id, g))
+		switch {
+		case g.Question != "":
+			v.line("         it asks before it acts: " + printable(g.Question))
+		case g.Undo:
+			v.line("         its undo failed: " + printable(g.Error))
+		}
 	}
+	if text := quorumText(g); text != v.quorum {
+		v.quorum = text
+		v.line("         " + text)
+	}
+}
+
+// quorumText says who has approved, who is missing and until when it counts; ""
+// where one answer is enough.
+func quorumText(g *workflows.Gate) string {
+	if g.Quorum == nil {
+		return ""
+	}
+	return printable(g.Quorum.Text())
 }
 
 // decideHint is the command that answers a gate.
 func decideHint(id string, g *workflows.Gate) string {
-	words := make([]string, len(g.Actions))
-	for i, a := range g.Actions {
-		words[i] = string(a)
+	var words []string
+	for _, a := range g.Actions {
+		if a != workflows.Approve {
+			words = append(words, string(a))
+		}
 	}
-	return fmt.Sprintf("acpflow decide %s --action %s --reason …", id, strings.Join(words, "|"))
+	decide := fmt.Sprintf("acpflow decide %s --action %s --reason …", id, strings.Join(words, "|"))
+	if len(words) == len(g.Actions) {
+		return decide
+	}
+	return fmt.Sprintf("acpflow approve %s --reason …, or %s", id, decide)
+}
+
+// besideMark marks steps that run at the same time as their neighbours.
+func besideMark(s workflows.StepInfo) string {
+	if s.Beside == "" {
+		return ""
+	}
+	return "‖ "
+}
+
+// recoveryLines tell what a takeover, a reprotect or a drill came to, after an
+// empty line.
+func recoveryLines(r *workflows.Recovery) []string {
+	if r == nil {
+		return nil
+	}
+	out := []string{""}
+	for i, line := range r.Lines() {
+		if i > 0 {
+			line = "  " + line
+		}
+		out = append(out, printable(line))
+	}
+	return out
 }
 
 // printable drops what could steer the terminal.

@@ -57,7 +57,7 @@ func liveLines(m moment, width int) []string {
 	finished, total := p.Counts()
 	lines := []string{fmt.Sprintf("\x1b[1m%s\x1b[0m of cluster %s, site %s: %s, %d of %d steps", p.Runbook, p.Cluster, p.Request.Site, p.Outcome, finished, total)}
 	for _, s := range p.Steps {
-		lines = append(lines, fmt.Sprintf(" %s %-26s %s%s", signs[s.State], s.ID, s.Title, took(s)))
+		lines = append(lines, fmt.Sprintf(" %s %s%-26s %s%s", signs[s.State], besideMark(s.StepInfo), s.ID, s.Title, took(s)))
 		if s.State == workflows.Running {
 			for _, a := range m.active {
 				lines = append(lines, "     "+bar(a))
@@ -66,7 +66,10 @@ func liveLines(m moment, width int) []string {
 	}
 	if g := p.Gate; g != nil {
 		lines = append(lines, "", "\x1b[31mA person must decide\x1b[0m about "+g.Step+":")
-		lines = append(lines, strings.Split(ansi.Wrap(printable(g.Error), width, ""), "\n")...)
+		lines = append(lines, strings.Split(ansi.Wrap(printable(g.Text()), width, ""), "\n")...)
+		if text := quorumText(g); text != "" {
+			lines = append(lines, strings.Split(ansi.Wrap(text, width, ""), "\n")...)
+		}
 		lines = append(lines, "  "+decideHint(m.id, g))
 	}
 	return lines
