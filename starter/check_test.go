@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestCardIsReadable(t *testing.T) {
 }
 
 func TestMonitorOptions(t *testing.T) {
-	f := monitorFlags{site: "moscow", by: "ops"}
+	f := routineFlags{routine: monitor(), site: "moscow", by: "ops"}
 	o := f.options(5 * time.Minute)
 	assert.Equal(t, "monitor/moscow", o.ID)
 	assert.Equal(t, time.Minute, o.CatchupWindow)
@@ -56,7 +57,7 @@ func TestMonitorOptions(t *testing.T) {
 	offset := o.Spec.Intervals[0].Offset
 	assert.Less(t, offset, 5*time.Minute)
 	assert.Equal(t, offset, f.options(5 * time.Minute).Spec.Intervals[0].Offset, "the same each time")
-	other := monitorFlags{site: "berlin"}
+	other := routineFlags{routine: monitor(), site: "berlin"}
 	assert.NotEqual(t, offset, other.options(5 * time.Minute).Spec.Intervals[0].Offset, "not all at once")
 }
 
@@ -66,13 +67,21 @@ func TestMonitorStatusIsReadable(t *testing.T) {
 		Spec:  &client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: time.Minute}}},
 		State: &client.ScheduleState{Note: "started by ops"},
 	}, Info: client.ScheduleInfo{NumActions: 7, NumActionsSkippedOverlap: 1, NextActionTimes: []time.Time{next}}}
-	s := statusOf("moscow", desc, []runLine{{ID: "check/moscow-1", RunID: "r", Outcome: "checks-failed", Started: pairtest.Now}})
+	runs := runsOf([]runLine{{ID: "check/moscow-1", RunID: "r", Outcome: "checks-failed", Started: pairtest.Now}})
+	f := routineFlags{routine: monitor(), site: "moscow"}
+	s := statusOf(desc)
 	var b strings.Builder
-	require.NoError(t, printMonitor(&b, s))
+	require.NoError(t, f.print(&b, s, runs))
 	assert.Contains(t, b.String(), "monitor/moscow runs: a check every 1m0s; 7 started, 1 skipped because one still ran, 0 missed")
 	assert.Contains(t, b.String(), "checks-failed  check/moscow-1")
 	desc.Schedule.State.Paused = true
-	assert.Nil(t, statusOf("moscow", desc, nil).Next)
+	assert.Nil(t, statusOf(desc).Next)
+	f.fill(&s, "monitor/moscow", runs)
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `{"monitor":"monitor/moscow","every":"1m0s"`)
+	assert.Contains(t, string(text), `"checks":[{"run":"check/moscow-1"`)
+	assert.NotContains(t, string(text), "drills")
 }
 
 func TestBadFlagsOfCheckAndMonitor(t *testing.T) {
