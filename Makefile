@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Slow builds and tools live here; the keys in their names make them safe to share.
 CACHE := $(or $(ACPFLOW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/acpflow)
 
-MODULES := . test test/lab/controlplane deploy/devserver
+MODULES := . test test/lab/controlplane test/lab/coredns deploy/devserver
 # A linter has to read all of Temporal's server for the last one, and would need
 # ten minutes for all of Kubernetes, for the hundred lines of the control plane.
 LINTED := . test deploy/devserver

@@ -32,6 +32,9 @@ type Node struct {
 // BinDir is where every node finds etcd, kube-apiserver and the others.
 const BinDir = "/opt/acp-lab/bin"
 
+// coreDNSProgram is where every node finds the name server of its cluster.
+const coreDNSProgram = "/opt/acp-lab/coredns"
+
 // dir holds the node's disk.
 func (n *Node) dir() string { return filepath.Join(n.lab.state.base(), "nodes", n.Name) }
 
@@ -92,7 +95,7 @@ func (n *Node) nspawn() []string {
 		"--machine=" + n.machine(), "--hostname=" + n.Name, "--register=no", "--keep-unit",
 		"--network-bridge=" + n.bridge(), "--capability=CAP_NET_ADMIN", "--console=read-only",
 		"--resolv-conf=off", "--timezone=off", "--link-journal=no",
-		"--bind-ro=" + s.Binaries + ":" + BinDir, "--boot"}
+		"--bind-ro=" + s.Binaries + ":" + BinDir, "--bind-ro=" + s.CoreDNS + ":" + coreDNSProgram, "--boot"}
 }
 
 // spawn starts the node as a process of its own session, born in its control

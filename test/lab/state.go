@@ -42,6 +42,7 @@ type state struct {
 	Dir      string        `json:"dir"`
 	Image    string        `json:"image,omitempty"`    // root file system shared by all nodes
 	Binaries string        `json:"binaries,omitempty"` // directory bound to /opt/acp-lab/bin
+	CoreDNS  string        `json:"coreDNS,omitempty"`  // program bound to /opt/acp-lab/coredns
 	Plan     []ClusterPlan `json:"plan"`
 	Clusters []Cluster     `json:"clusters"`
 	Nodes    []Node        `json:"nodes"`

@@ -35,15 +35,7 @@ func (l *Lab) MendSync(ctx context.Context, standby string) error {
 // PublishSync offers a version of the synchronizer on an installed cluster,
 // for example v4.3.1.
 func (l *Lab) PublishSync(ctx context.Context, cluster, version string) error {
-	published := false
-	return l.onControlPlanes(cluster, func(n *Node) error {
-		if published {
-			return nil
-		}
-		published = true
-		_, err := n.Exec(ctx, nodeProgram, "publish-sync", version)
-		return err
-	})
+	return l.onInstalled(ctx, cluster, "publish-sync", version)
 }
 
 // nodeProgram is the stand-in's program on an installed node.

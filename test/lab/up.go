@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/gobuild"
 	"github.com/acpflow/acpflow/test/lab/binaries"
 )
 
@@ -56,6 +57,9 @@ func reuse(o Options) *Lab {
 	if err != nil || s.Phase != phaseReady || !interfaceExists(s.Bridge) {
 		return nil
 	}
+	if s.CoreDNS == "" { // made by an older version
+		return nil
+	}
 	if s.Dir != o.Dir || !reflect.DeepEqual(s.Plan, o.Clusters) || !reflect.DeepEqual(s.Package, o.Package) {
 		return nil
 	}
@@ -78,7 +82,7 @@ func create(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{state: s, log: o.Log}
-	l.state.Image, l.state.Binaries = parts.image, parts.binaries
+	l.state.Image, l.state.Binaries, l.state.CoreDNS = parts.image, parts.binaries, parts.coreDNS
 	l.say("bringing up %s on %s: %d machines", o.Name, s.Subnet, len(s.Nodes))
 	if err := l.furnish(ctx, o); err != nil {
 		return nil, errors.Join(err, remove(context.WithoutCancel(ctx), o.Name))
@@ -95,6 +99,7 @@ func create(ctx context.Context, o Options) (*Lab, error) {
 type parts struct {
 	image    string // root file system of every node
 	binaries string // directory of the Kubernetes programs
+	coreDNS  string // program
 }
 
 // ingredients returns the shared parts, building those that are missing at the
@@ -107,7 +112,10 @@ func ingredients(ctx context.Context, o Options) (parts, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		p.binaries, err = binaries.Directory(ctx, binaries.Options{Log: o.Log})
+		if p.binaries, err = binaries.Directory(ctx, binaries.Options{Log: o.Log}); err != nil {
+			return err
+		}
+		p.coreDNS, err = gobuild.CoreDNS(ctx, o.Log)
 		return err
 	})
 	return p, g.Wait()

@@ -83,6 +83,9 @@ func run(ctx context.Context, args []string) error {
 		if _, err := binaries.Directory(ctx, binaries.Options{Log: log}); err != nil {
 			return err
 		}
+		if _, err := gobuild.CoreDNS(ctx, log); err != nil {
+			return err
+		}
 		_, err := gobuild.Devserver(ctx, log)
 		return err
 	})

@@ -29,9 +29,9 @@ func (d *data) looksUpNamesInAPod() {
 	executor, err := remotecommand.NewWebSocketExecutor(config, "GET", request.URL().String())
 	require.NoError(d, err)
 	require.Eventually(d, func() bool {
-		var out bytes.Buffer
-		err := executor.StreamWithContext(d.Context(), remotecommand.StreamOptions{Stdout: &out, Stderr: &out})
-		d.Logf("nslookup: %v: %s", err, out.Bytes())
+		var out, errs bytes.Buffer
+		err := executor.StreamWithContext(d.Context(), remotecommand.StreamOptions{Stdout: &out, Stderr: &errs})
+		d.Logf("nslookup: %v: %s%s", err, out.Bytes(), errs.Bytes())
 		return err == nil && bytes.Contains(out.Bytes(), []byte(d.cluster.Endpoint.VIP))
 	}, 20*time.Second, 2*time.Second)
 }

@@ -49,7 +49,8 @@ func command(name string) *cobra.Command {
 		return container.NewDocker()
 	}
 	root := &cobra.Command{Use: "minialauda", Short: "Stand-in installer of the container platform", SilenceUsage: true}
-	root.AddCommand(newSetupFault(), newBootstrap(), newServe(), newKubelet(), newConsole(), newSyncImages(), newPublishSync())
+	root.AddCommand(newSetupFault(), newBootstrap(), newServe(), newKubelet(), newConsole(), newSyncImages(), newPublishSync(),
+		newPod(), newClusterDNS(), newElasticTemplate(), newElasticPassword())
 	return root
 }
 

@@ -9,6 +9,9 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/acpflow/acpflow/test/lab/clusterdns"
+	"github.com/acpflow/acpflow/test/lab/kubeapi"
 )
 
 // ConfigFile describes the node to its agent; the installer writes it.
@@ -24,7 +27,8 @@ type Config struct {
 	KubeletVersion   string            `json:"kubeletVersion"`
 	ContainerRuntime string            `json:"containerRuntime"`
 	Kubeconfig       string            `json:"kubeconfig"`
-	Programs         string            `json:"programs"` // directory of kwok
+	Programs         string            `json:"programs"`             // directory of kwok
+	ClusterDNS       string            `json:"clusterDNS,omitempty"` // address that Pods ask for names; "" = what the node asks
 }
 
 // Taint is a node taint.
@@ -69,6 +73,8 @@ func Run(ctx context.Context, c Config) error {
 	wg.Go(func() { agent.keepPods(ctx) })
 	wg.Go(func() { keepRegistered(ctx, c, agent) })
 	wg.Go(func() { keepKwok(ctx, c) })
+	wg.Go(func() { keepPrograms(ctx, c) })
+	wg.Go(func() { new(clusterdns.Proxy).Keep(ctx, func() (*kubeapi.Client, error) { return connect(c) }) })
 	wg.Wait()
 	return nil
 }

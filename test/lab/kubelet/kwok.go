@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/acpflow/acpflow/test/lab/clusterdns"
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
 )
 
@@ -21,6 +22,9 @@ var stages []byte
 const (
 	kubeletDir = "/var/lib/kubelet"
 	servePort  = "10250"
+
+	// podNamespace is the namespace in whose Pods commands run (stages.yaml).
+	podNamespace = "cpaas-system"
 )
 
 // keepKwok runs kwok for this node alone, so that a node whose kubelet is
@@ -66,9 +70,21 @@ func defineLogs(ctx context.Context, c Config) error {
 	return client.Get(ctx, "/apis/kwok.x-k8s.io/v1alpha1/logs?limit=1", nil)
 }
 
+// inPod runs a command with /etc/resolv.conf of a Pod: commands in Pods are
+// kwok's children, and ask the cluster's name service as a container would.
+const inPod = `test ! -e "$1" || mount --bind "$1" /etc/resolv.conf; shift; exec "$@"`
+
 func runKwok(ctx context.Context, c Config, file string) {
 	pki := filepath.Join(kubeletDir, "pki")
-	cmd := exec.CommandContext(ctx, filepath.Join(c.Programs, "kwok"),
+	resolv := filepath.Join(kubeletDir, "pod-resolv.conf")
+	if c.ClusterDNS != "" {
+		if err := os.WriteFile(resolv, []byte(clusterdns.ResolvConf(c.ClusterDNS, podNamespace)), 0o644); err != nil {
+			slog.Error("kwok", "error", err)
+			return
+		}
+	}
+	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--propagation", "private", "/bin/sh", "-euc", inPod, "kwok", resolv,
+		filepath.Join(c.Programs, "kwok"),
 		"--config="+file,
 		"--kubeconfig="+c.Kubeconfig,
 		"--manage-single-node="+c.NodeName,

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/podnet"
 	"github.com/acpflow/acpflow/test/lab/synchronizer"
 	"github.com/acpflow/acpflow/test/lab/synchronizer/faults"
 )
@@ -115,7 +116,7 @@ func RunConsole(ctx context.Context, c ConsoleConfig) error {
 
 // serve shares its port with the address of the synchronizer's Service.
 func serve(ctx context.Context, server *http.Server) error {
-	listener, err := (&net.ListenConfig{Control: synchronizer.SharePort}).Listen(ctx, "tcp", server.Addr)
+	listener, err := (&net.ListenConfig{Control: podnet.SharePort}).Listen(ctx, "tcp", server.Addr)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/acpflow/acpflow/test/lab/clusterdns"
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
 	"github.com/acpflow/acpflow/test/lab/synchronizer"
 )
@@ -22,10 +23,9 @@ const (
 
 // AddOns are what kube-system needs.
 func AddOns(v Values) []kubeapi.Object {
-	out := []object{}
-	for _, name := range []string{"coredns", "metrics-server"} {
-		out = append(out, deployment("kube-system", name, 2, map[string]string{"k8s-app": name}))
-	}
+	out := []object{clusterdns.Config(clusterdns.Faults{}), clusterdns.ServiceObject(v.ClusterDNS),
+		running(clusterdns.Program, deployment("kube-system", "coredns", 2, map[string]string{"k8s-app": clusterdns.Label})),
+		deployment("kube-system", "metrics-server", 2, map[string]string{"k8s-app": "metrics-server"})}
 	if v.Network == "calico" {
 		return append(out, deployment("kube-system", "calico-kube-controllers", 1, map[string]string{"k8s-app": "calico-kube-controllers"}))
 	}
@@ -61,8 +61,9 @@ func Core(v Values) []kubeapi.Object {
 // Plugins are the aligned plugins: charts, their Pods, what can be installed.
 func Plugins(v Values) []kubeapi.Object {
 	services := []string{"cluster-transformer"}
+	var out []object
 	if v.Elasticsearch {
-		services = append(services, "cpaas-elasticsearch")
+		out = append(out, elasticsearch(v)...)
 	}
 	if v.VictoriaMetrics {
 		services = append(services, "alertmanager", "vmselect", "vminsert", "warlock")
@@ -70,7 +71,6 @@ func Plugins(v Values) []kubeapi.Object {
 	if v.Prometheus {
 		services = append(services, "prometheus", "alertmanager")
 	}
-	var out []object
 	for _, name := range services {
 		out = append(out, platformDeployment(name), release(name))
 	}

@@ -24,12 +24,14 @@ type Values struct {
 	KubernetesVersion string
 	Network           string   // ovn or calico
 	ServiceIPs        []string // first address of each service range
+	ClusterDNS        string   // address of the Service kube-dns
 	Architectures     []string // of the package: one of amd64, arm64, or both
 	Products          []string
 	Registry          string
 	RegistryUser      string
 	RegistryPassword  string
 	Elasticsearch     bool
+	ElasticPassword   string // of its user; the same when the phase runs again
 	VictoriaMetrics   bool
 	Prometheus        bool
 	Machines          []Machine

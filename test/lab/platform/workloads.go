@@ -2,11 +2,14 @@ package platform
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/acpflow/acpflow/test/lab/elastic"
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/podnet"
 )
 
 // platformDeployment is a Deployment of the platform; the runbooks find its
@@ -32,6 +35,21 @@ func deployment(namespace, name string, replicas int, labels map[string]string) 
 			},
 		},
 	}
+}
+
+// running makes the Pods of a Deployment run a real program. The label is none
+// of its selector's: those are what a person knows the Pods by.
+func running(program string, deployment object) object {
+	meta := deployment["spec"].(object)["template"].(object)["metadata"].(object)
+	labels := maps.Clone(meta["labels"].(map[string]string))
+	labels[podnet.ProgramLabel] = program
+	meta["labels"] = labels
+	return deployment
+}
+
+// elasticsearch is the log store with its chart and its login.
+func elasticsearch(v Values) []object {
+	return []object{elastic.LoginObject(v.ElasticPassword), running(elastic.Program, platformDeployment(elastic.Deployment)), release(elastic.Deployment)}
 }
 
 const (

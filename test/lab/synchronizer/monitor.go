@@ -7,31 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os/exec"
-	"strings"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
+	"github.com/acpflow/acpflow/test/lab/podnet"
 )
 
 const (
 	podPort     = "9180" // where a node answers for the Pods on it
 	servicePort = "80"
-	addressTag  = "lo:etcdsync" // label of the Service's address
+	addressTag  = "etcdsync" // tag of the Service's address
 )
-
-// SharePort lets the console listen on all addresses of a port and the Service
-// on its own; the kernel prefers the exact address.
-func SharePort(_, _ string, c syscall.RawConn) error {
-	var err error
-	if e := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }); e != nil {
-		return e
-	}
-	return err
-}
 
 // serve answers for the Pods of this node: GET /pods/UID/check.
 func (n *node) serve(ctx context.Context) {
@@ -57,7 +43,7 @@ func (n *node) serve(ctx context.Context) {
 // serveUntil listens until ctx ends, again and again while it fails.
 func serveUntil(ctx context.Context, address string, h http.Handler) {
 	for ctx.Err() == nil {
-		listener, err := (&net.ListenConfig{Control: SharePort}).Listen(ctx, "tcp", address)
+		listener, err := (&net.ListenConfig{Control: podnet.SharePort}).Listen(ctx, "tcp", address)
 		if err == nil {
 			server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 			stop := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -78,14 +64,14 @@ func keepMonitor(ctx context.Context, o *Options) {
 	stop := func() {}
 	for ctx.Err() == nil {
 		ip, err := monitorIP(ctx, o.API)
-		if err == nil && ip != serving && setAddress(ctx, ip) {
+		if err == nil && ip != serving && podnet.SetAddress(ctx, addressTag, ip) {
 			stop()
 			serving, stop = ip, answerAt(ctx, ip, o)
 		}
 		_ = sleep(ctx, time.Second)
 	}
 	stop()
-	setAddress(context.WithoutCancel(ctx), "")
+	podnet.SetAddress(context.WithoutCancel(ctx), addressTag, "")
 }
 
 func answerAt(ctx context.Context, ip string, o *Options) (stop func()) {
@@ -108,29 +94,6 @@ func monitorIP(ctx context.Context, api *kubeapi.Client) (string, error) {
 		return "", nil
 	}
 	return service.Spec.ClusterIP, err
-}
-
-// setAddress makes ip the one address of the Service on this node; "" is none.
-func setAddress(ctx context.Context, ip string) bool {
-	out, err := exec.CommandContext(ctx, "ip", "-o", "address", "show", "dev", "lo", "label", addressTag).Output()
-	if err != nil {
-		slog.Warn("etcd synchronizer: addresses", "error", err)
-		return false
-	}
-	ok, there := true, false
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line)
-		if len(f) < 4 {
-			continue
-		}
-		if there = there || f[3] == ip+"/32"; f[3] != ip+"/32" {
-			ok = ok && exec.CommandContext(ctx, "ip", "address", "del", f[3], "dev", "lo").Run() == nil
-		}
-	}
-	if ip == "" || there {
-		return ok
-	}
-	return exec.CommandContext(ctx, "ip", "address", "add", ip+"/32", "dev", "lo", "label", addressTag).Run() == nil && ok
 }
 
 // forward passes a question on to the Pod that mirrors.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path"
 
+	"github.com/acpflow/acpflow/test/lab/clusterdns"
 	"github.com/acpflow/acpflow/test/lab/installer/config"
 	"github.com/acpflow/acpflow/test/lab/installer/machine"
 	"github.com/acpflow/acpflow/test/lab/installer/pki"
@@ -101,6 +102,7 @@ func (i *Install) kubeletConfig(m *machine.Machine) kubelet.Config {
 		NodeName: i.nodeName(m), Addresses: addresses(m), Labels: labels,
 		MaxPods: i.Config.Cluster.Properties.MaxNodePodNum, KubeletVersion: i.Config.Cluster.Version,
 		ContainerRuntime: runtime, Kubeconfig: path.Join(etcKubernetes, "kubelet.conf"), Programs: Programs,
+		ClusterDNS: clusterdns.Address(i.Config.Cluster.ServiceCIDR),
 	}
 	for _, t := range m.Taints {
 		c.Taints = append(c.Taints, kubelet.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})

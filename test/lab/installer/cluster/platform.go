@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 
+	"github.com/acpflow/acpflow/test/lab/clusterdns"
 	"github.com/acpflow/acpflow/test/lab/installer/config"
 	"github.com/acpflow/acpflow/test/lab/installer/machine"
 	"github.com/acpflow/acpflow/test/lab/installer/pki"
@@ -18,11 +21,13 @@ func (i *Install) values() platform.Values {
 	v := platform.Values{
 		ClusterAddress: c.Cluster.Features.HA.VIP, PlatformAddress: c.Console.GlobalHost, OtherAddresses: c.Console.Host,
 		KubernetesVersion: c.Cluster.Version, Network: c.Cluster.Annotations[config.NetworkType],
-		ServiceIPs: i.serviceIPs(), Architectures: i.Architectures, Products: c.Product,
+		ServiceIPs: i.serviceIPs(), ClusterDNS: clusterdns.Address(c.Cluster.ServiceCIDR), Architectures: i.Architectures, Products: c.Product,
 		Registry: c.Registry.Domain, RegistryUser: c.Registry.Username, RegistryPassword: string(c.Registry.Password),
 		Elasticsearch: len(c.ElasticSearch.Nodes) > 0, VictoriaMetrics: len(c.VictoriaMetrics.Nodes) > 0, Prometheus: len(c.Prometheus.Nodes) > 0,
 		EtcdCACert: i.authorities.Etcd.Cert, EtcdCAKey: i.authorities.Etcd.Key,
 	}
+	password := sha256.Sum256(append([]byte("elasticsearch"), i.authorities.TokenKey...))
+	v.ElasticPassword = hex.EncodeToString(password[:])
 	if c.Registry.ExternalAddress != "" {
 		v.Registry = c.Registry.ExternalAddress
 	}
