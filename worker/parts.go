@@ -53,6 +53,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Consistency{Hosts: hosts},
 		&activities.Sync{Hosts: hosts},
 		&activities.Workloads{Hosts: hosts},
+		&activities.Elastic{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}
