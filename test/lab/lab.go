@@ -27,8 +27,11 @@ type Options struct {
 	Name     string        // of the lab, at most 11 characters; default DefaultName
 	Dir      string        // where keys, certificates and site.yaml go; default below the state directory
 	Clusters []ClusterPlan // default west with three control planes
-	Package  *site.Package // for site.yaml; default a stand-in package built by Up
-	Log      io.Writer     // progress lines; default none
+	// Workloads names workload clusters, each one machine with a control plane,
+	// Pods of warlock and a kubeconfig in Dir; they come with Clusters.
+	Workloads []string
+	Package   *site.Package // for site.yaml; default a stand-in package built by Up
+	Log       io.Writer     // progress lines; default none
 }
 
 func (o Options) withDefaults() Options {
@@ -104,19 +107,19 @@ func Open(name string) (*Lab, error) {
 
 // Reset mends the network, gives every node its pristine disk back and boots it
 // again: what was installed, changed or broken on the nodes is gone. Keys, addresses and the
-// files in Dir stay.
+// files in Dir stay; workload clusters are built anew.
 func (l *Lab) Reset(ctx context.Context) error {
 	unlock, err := lockLab(ctx, l.state.Name, l.log)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	for _, c := range l.state.Clusters {
-		if err := l.rejoin(ctx, c.Name); err != nil {
+	for _, name := range l.state.sites() {
+		if err := l.rejoin(ctx, name); err != nil {
 			return err
 		}
 	}
-	return each(ctx, l.Nodes(), func(ctx context.Context, n *Node) error {
+	if err := each(ctx, l.Nodes(), func(ctx context.Context, n *Node) error {
 		if err := n.stop(ctx); err != nil {
 			return err
 		}
@@ -124,7 +127,10 @@ func (l *Lab) Reset(ctx context.Context) error {
 			return err
 		}
 		return n.boot(ctx)
-	})
+	}); err != nil {
+		return err
+	}
+	return l.startWorkloads(ctx)
 }
 
 func (l *Lab) say(format string, args ...any) { fmt.Fprintf(l.log, "lab: "+format+"\n", args...) }

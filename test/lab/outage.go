@@ -21,17 +21,26 @@ func (l *Lab) members(cluster string) ([]*Node, error) {
 
 // islandName is the bridge that a cluster's cables go to while it is cut off.
 func (s *state) islandName(cluster string) string {
-	i := slices.IndexFunc(s.Clusters, func(c Cluster) bool { return c.Name == cluster })
+	i := slices.Index(s.sites(), cluster)
 	return "ac" + strconv.FormatInt(int64(i), 36) + "-" + s.Name
 }
 
 // islands are the bridges of cut-off clusters, whether they exist or not.
 func (s *state) islands() []string {
 	var out []string
-	for _, c := range s.Clusters {
-		out = append(out, s.islandName(c.Name))
+	for _, name := range s.sites() {
+		out = append(out, s.islandName(name))
 	}
 	return out
+}
+
+// sites are what may be cut off: clusters, then workload clusters.
+func (s *state) sites() []string {
+	var out []string
+	for _, c := range s.Clusters {
+		out = append(out, c.Name)
+	}
+	return append(out, s.Workloads...)
 }
 
 // bridge is where the node's cable is plugged in, or will be.

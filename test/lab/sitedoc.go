@@ -116,6 +116,7 @@ func (l *Lab) planDR(doc *site.Site) {
 		Authoritative: []string{d.Authoritative}, Resolvers: []string{d.Resolver},
 		RFC2136: &site.RFC2136{KeyName: TSIGName, Algorithm: TSIGAlgorithm, Secret: l.ref(FileTSIG)},
 	}
+	doc.DR.Takeover.WorkloadClusters = l.siteWorkloads()
 	doc.DR.Sync = site.Sync{CheckEvery: "1m", Canary: &site.Canary{Namespace: CanaryNamespace}}
 }
 

@@ -35,19 +35,20 @@ const (
 // state is everything a later process must know to use a lab or to remove it.
 // It is on disk before the first thing it names exists.
 type state struct {
-	Name     string        `json:"name"`
-	Phase    phase         `json:"phase"`
-	Subnet   netip.Prefix  `json:"subnet"`
-	Bridge   string        `json:"bridge"`
-	Dir      string        `json:"dir"`
-	Image    string        `json:"image,omitempty"`    // root file system shared by all nodes
-	Binaries string        `json:"binaries,omitempty"` // directory bound to /opt/acp-lab/bin
-	CoreDNS  string        `json:"coreDNS,omitempty"`  // program bound to /opt/acp-lab/coredns
-	Plan     []ClusterPlan `json:"plan"`
-	Clusters []Cluster     `json:"clusters"`
-	Nodes    []Node        `json:"nodes"`
-	Files    []string      `json:"files,omitempty"`   // written into Dir, removed by Down
-	Package  *site.Package `json:"package,omitempty"` // the caller's; nil when Up built one
+	Name      string        `json:"name"`
+	Phase     phase         `json:"phase"`
+	Subnet    netip.Prefix  `json:"subnet"`
+	Bridge    string        `json:"bridge"`
+	Dir       string        `json:"dir"`
+	Image     string        `json:"image,omitempty"`    // root file system shared by all nodes
+	Binaries  string        `json:"binaries,omitempty"` // directory bound to /opt/acp-lab/bin
+	CoreDNS   string        `json:"coreDNS,omitempty"`  // program bound to /opt/acp-lab/coredns
+	Plan      []ClusterPlan `json:"plan"`
+	Clusters  []Cluster     `json:"clusters"`
+	Workloads []string      `json:"workloads,omitempty"`
+	Nodes     []Node        `json:"nodes"`
+	Files     []string      `json:"files,omitempty"`   // written into Dir, removed by Down
+	Package   *site.Package `json:"package,omitempty"` // the caller's; nil when Up built one
 }
 
 func (s *state) base() string { return filepath.Join(stateRoot, s.Name) }
@@ -110,7 +111,7 @@ func replaceFile(path string, data []byte, mode fs.FileMode) error {
 // reserve picks a free subnet and records the lab, under the lock that all
 // labs of the machine share.
 func reserve(ctx context.Context, o Options) (state, error) {
-	s := state{Name: o.Name, Phase: phaseCreating, Bridge: "acp-" + o.Name, Dir: o.Dir, Plan: o.Clusters, Package: o.Package}
+	s := state{Name: o.Name, Phase: phaseCreating, Bridge: "acp-" + o.Name, Dir: o.Dir, Plan: o.Clusters, Workloads: o.Workloads, Package: o.Package}
 	unlock, err := lock(ctx, filepath.Join(stateRoot, ".lock"), o.Log)
 	if err != nil {
 		return s, err
@@ -123,6 +124,9 @@ func reserve(ctx context.Context, o Options) (state, error) {
 		return s, err
 	}
 	if s.Nodes, s.Clusters, err = layout(s.Subnet, o.Clusters); err != nil {
+		return s, err
+	}
+	if s.Nodes, err = addWorkloads(s.Nodes, func(last int) string { return octet(s.Subnet, last) }, o.Workloads); err != nil {
 		return s, err
 	}
 	return s, s.save()

@@ -17,6 +17,7 @@ const (
 	Worker       Role = "worker"
 	Balancer     Role = "balancer"
 	DNS          Role = "dns"
+	Workload     Role = "workload" // a workload cluster of one machine
 )
 
 // ClusterPlan is one `global` cluster the lab shall have nodes for.

@@ -60,7 +60,7 @@ func reuse(o Options) *Lab {
 	if s.CoreDNS == "" { // made by an older version
 		return nil
 	}
-	if s.Dir != o.Dir || !reflect.DeepEqual(s.Plan, o.Clusters) || !reflect.DeepEqual(s.Package, o.Package) {
+	if s.Dir != o.Dir || !reflect.DeepEqual(s.Plan, o.Clusters) || !slices.Equal(s.Workloads, o.Workloads) || !reflect.DeepEqual(s.Package, o.Package) {
 		return nil
 	}
 	for _, f := range s.Files {
@@ -132,6 +132,9 @@ func (l *Lab) furnish(ctx context.Context, o Options) error {
 	if o.Package == nil {
 		l.state.Files = append(l.state.Files, FilePackage)
 	}
+	for _, name := range l.state.Workloads {
+		l.state.Files = append(l.state.Files, WorkloadKubeconfig(name))
+	}
 	if err := l.state.save(); err != nil {
 		return err
 	}
@@ -139,13 +142,16 @@ func (l *Lab) furnish(ctx context.Context, o Options) error {
 		return err
 	}
 	var pkg site.Package
-	g, ctx := errgroup.WithContext(ctx)
+	g, together := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		pkg, err = corePackage(ctx, o)
+		pkg, err = corePackage(together, o)
 		return err
 	})
-	g.Go(func() error { return l.bootAll(ctx, keys) })
+	g.Go(func() error { return l.bootAll(together, keys) })
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := l.startWorkloads(ctx); err != nil {
 		return err
 	}
 	return l.writeSite(pkg)

@@ -23,9 +23,10 @@ import (
 
 // Options of Main.
 type Options struct {
-	Name     string            // of the lab and of the site
-	Clusters []lab.ClusterPlan // West and East
-	Site     func(*site.Site)  // changes the lab's site document before the first run
+	Name      string            // of the lab and of the site
+	Clusters  []lab.ClusterPlan // West and East
+	Workloads []string          // workload clusters beside them
+	Site      func(*site.Site)  // changes the lab's site document before the first run
 }
 
 // Main is the body of a TestMain: it brings the lab up, gives it to use and runs
@@ -58,7 +59,7 @@ func runAll(ctx context.Context, m *testing.M, o Options, use func(*Rig)) (code 
 		return 1, err
 	}
 	l, err := lab.Up(ctx, lab.Options{
-		Name: o.Name, Dir: filepath.Join(dir, "lab"), Log: os.Stderr, Clusters: o.Clusters,
+		Name: o.Name, Dir: filepath.Join(dir, "lab"), Log: os.Stderr, Clusters: o.Clusters, Workloads: o.Workloads,
 		Package: &site.Package{Path: pkg.Path, Checksum: "sha256:" + pkg.SHA256, Architecture: string(pkg.Architecture)},
 	})
 	if err != nil {

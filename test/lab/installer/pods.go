@@ -1,13 +1,19 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acpflow/acpflow/test/lab/clusterdns"
 	"github.com/acpflow/acpflow/test/lab/elastic"
+	"github.com/acpflow/acpflow/test/lab/installer/cluster"
+	"github.com/acpflow/acpflow/test/lab/installer/config"
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
 	"github.com/acpflow/acpflow/test/lab/kubelet"
 )
@@ -79,4 +85,25 @@ func newElasticPassword() *cobra.Command {
 		}
 		return api.Apply(cmd.Context(), elastic.LoginObject(fmt.Sprintf("of %d", time.Now().UnixNano())))
 	}}
+}
+
+// newWorkloadCluster builds a cluster without the platform from this machine.
+func newWorkloadCluster() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{Use: "workload-cluster", Short: "Build a workload cluster", Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&file, "config", "", "the installer's configuration of its machines")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		i := &cluster.Install{Config: &config.Config{}, DataDir: filepath.Dir(cluster.NodeProgram), Architectures: []string{runtime.GOARCH},
+			Log: func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }}
+		if err := json.Unmarshal(data, i.Config); err != nil {
+			return err
+		}
+		defer i.Close()
+		return i.Workload(cmd.Context())
+	}
+	return cmd
 }

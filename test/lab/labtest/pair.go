@@ -57,22 +57,28 @@ func InstallPair(t testing.TB, name string, plans ...lab.ClusterPlan) *Pair {
 	if len(plans) == 0 {
 		plans = PairPlans()
 	}
-	return installPair(t, name, plans, true)
+	return installPair(t, lab.Options{Name: name, Clusters: plans}, true)
+}
+
+// InstallPairWith is InstallPair with workload clusters beside the pair.
+func InstallPairWith(t testing.TB, o lab.Options) *Pair {
+	t.Helper()
+	return installPair(t, o, true)
 }
 
 // InstallStrangers is InstallPair of clusters that have encryption keys of their
 // own, under the same name: what FAQ-01 is about.
 func InstallStrangers(t testing.TB, name string, plans ...lab.ClusterPlan) *Pair {
 	t.Helper()
-	return installPair(t, name, plans, false)
+	return installPair(t, lab.Options{Name: name, Clusters: plans}, false)
 }
 
-func installPair(t testing.TB, name string, plans []lab.ClusterPlan, sameKey bool) *Pair {
+func installPair(t testing.TB, o lab.Options, sameKey bool) *Pair {
 	t.Helper()
 	pkg, err := corepackage.Build(t.Context(), corepackage.Options{Path: filepath.Join(t.TempDir(), "core.tar"), PayloadMB: 1})
 	must(t, err)
-	l := Up(t, lab.Options{Name: name, Clusters: plans,
-		Package: &site.Package{Path: pkg.Path, Checksum: "sha256:" + pkg.SHA256, Architecture: string(pkg.Architecture)}})
+	o.Package = &site.Package{Path: pkg.Path, Checksum: "sha256:" + pkg.SHA256, Architecture: string(pkg.Architecture)}
+	l := Up(t, o)
 	text, err := os.ReadFile(l.Describe().SiteFile)
 	must(t, err)
 	s, err := site.Parse(lab.FileSite, text)

@@ -78,6 +78,11 @@ func Plugins(v Values) []kubeapi.Object {
 	return append(out, Synchronizer(synchronizer.DefaultVersion)...)
 }
 
+// Workload is what a workload cluster has of the platform.
+func Workload(Values) []kubeapi.Object {
+	return []object{global("v1", "Namespace", Namespace), platformDeployment("warlock")}
+}
+
 // Finished says that the install is done.
 func Finished(Values) []kubeapi.Object { return []object{clusterModule("Running")} }
 

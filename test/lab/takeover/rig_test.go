@@ -32,7 +32,7 @@ type rig struct {
 }
 
 func TestTakeoverLab(t *testing.T) {
-	p := labtest.InstallPair(t, "t-lab5", labtest.PairPlans()...)
+	p := labtest.InstallPairWith(t, lab.Options{Name: "t-lab5", Clusters: labtest.PairPlans(), Workloads: []string{"shop"}})
 	for _, c := range []struct {
 		name string
 		run  func(*rig)
@@ -41,6 +41,7 @@ func TestTakeoverLab(t *testing.T) {
 		{"stale CoreDNS", (*rig).staleCoreDNS},
 		{"pinned CoreDNS", (*rig).pinnedCoreDNS},
 		{"log store refuses", (*rig).logStoreRefuses},
+		{"workload cluster", (*rig).workloadCluster},
 		{"cluster behind the name", (*rig).clusterBehindTheName},
 	} {
 		if !t.Run(c.name, func(t *testing.T) { c.run(&rig{t, p}) }) {

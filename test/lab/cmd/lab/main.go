@@ -65,6 +65,7 @@ func upCommand(name *string) *cobra.Command {
 	cmd.Flags().IntVar(&workers, "workers", 0, "worker nodes of each cluster")
 	cmd.Flags().BoolVar(&balancer, "balancer", false, "a balancer and a VIP also for a cluster of one control plane, as a pair of clusters needs")
 	cmd.Flags().StringSliceVar(&clusters, "clusters", []string{"west"}, "clusters, each with its own nodes and VIP")
+	cmd.Flags().StringSliceVar(&o.Workloads, "workloads", nil, "workload clusters, each one machine")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory for site.yaml, keys and certificates (default below /var/lib/acpflow/labs)")
 	return cmd
 }
