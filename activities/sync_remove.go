@@ -22,6 +22,8 @@ type RemoveSyncInput struct {
 	// Without one of these the plugin's own check and a proof from both etcds must say that both sides are alike.
 	Proven bool `json:"proven,omitempty"` // they were shown to be alike a moment ago
 	Fresh  bool `json:"fresh,omitempty"`  // this run installed it and never saw it run: a Pod that waits for its node has copied nothing
+	// Unreachable is for a failover, where the primary can't be compared with: then nothing of it may answer, and every owner must be on this side.
+	Unreachable bool `json:"unreachable,omitempty"`
 }
 
 // RemovePlugin uninstalls the synchronizer and confirms that nothing of it is
@@ -46,7 +48,16 @@ func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, 
 	prove := func() (etcd.Proof, error) {
 		return (&Consistency{Hosts: a.Hosts}).Prove(ctx, ProveInput{Site: in.Site, Primary: in.Primary, Standby: in.Cluster, Owners: true})
 	}
-	if err := in.mayRemove(view, check, prove); err != nil {
+	may := func() error { return in.mayRemove(view, check, prove) }
+	if in.Unreachable {
+		who := func() (Reachability, error) {
+			return (&Sides{Hosts: a.Hosts}).WhoAnswers(ctx, PairInput{Site: in.Site, Primary: in.Primary, Standby: in.Cluster})
+		}
+		may = func() error {
+			return in.mayRemoveAlone(view, who, func() (Owners, error) { return (&Consistency{Hosts: a.Hosts}).LookAtOwners(ctx, in.Scope) })
+		}
+	}
+	if err := may(); err != nil {
 		return Evidence{}, err
 	}
 	for end := time.Now().Add(in.Settle); ; {
@@ -76,22 +87,58 @@ func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, 
 // mayRemove asks what it must before the synchronizer goes; the proof, which reads
 // both etcds whole, only when the plugin's own check finds nothing.
 func (in RemoveSyncInput) mayRemove(view PluginView, check func() (CheckView, error), prove func() (etcd.Proof, error)) error {
-	refuse := func(fix string, cause error) error {
-		return fault.New(fault.Gate, "uninstall "+syncplugin.Name, "cluster "+in.Cluster, fix, cause)
-	}
-	switch {
-	case !view.Installed, view.Plugin.Deleting:
-		return nil // it is on its way
-	case view.Plugin.Prevented:
-		return refuse("see in Marketplace > Cluster Plugins what prevents it, then retry", errors.New("the platform prevents its removal"))
+	switch goes, err := in.goes(view); {
+	case goes || err != nil:
+		return err
 	case in.Proven, in.Fresh && neverRan(view):
 		return nil
 	}
 	if err := alike(check, prove); err != nil {
-		return refuse("let it finish and retry when both sides are alike; if you know that it has copied nothing, uninstall it in Marketplace > Cluster Plugins and retry; to keep it, skip",
+		return in.refuse("let it finish and retry when both sides are alike; if you know that it has copied nothing, uninstall it in Marketplace > Cluster Plugins and retry; to keep it, skip",
 			fmt.Errorf("removing it while the sides differ or owners are missing can delete Machine objects: %w", err))
 	}
 	return nil
+}
+
+// mayRemoveAlone is mayRemove while the primary is away. A primary that answers is
+// to be compared with, not left behind.
+func (in RemoveSyncInput) mayRemoveAlone(view PluginView, who func() (Reachability, error), look func() (Owners, error)) error {
+	if goes, err := in.goes(view); goes || err != nil {
+		return err
+	}
+	seen, err := who()
+	switch {
+	case err != nil:
+		return fmt.Errorf("see whether %s answers: %w", in.Primary, err)
+	case len(seen.Answers) > 0:
+		return in.refuse("fence it and retry, or abort: with both sides alive a switchover loses nothing", fmt.Errorf("%s is back: %s", in.Primary, strings.Join(few(seen.Answers), ", ")))
+	case seen.Probes < 2:
+		return in.refuse("see that the nodes of "+in.Cluster+" and the worker can probe it, then retry", fmt.Errorf("%d probes don't show that %s is down", seen.Probes, in.Primary))
+	}
+	owners, err := look()
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the owners on %s: %w", in.Cluster, err)
+	case owners.Count > 0:
+		return in.refuse("see these objects first: without the synchronizer the garbage collector deletes them, and the machines behind Machine objects with them", fmt.Errorf("%s: %s", owners.Summary, owners.Tail))
+	}
+	return nil
+}
+
+// goes reports that the synchronizer is on its way out, so that nothing need be
+// asked; an error tells that the platform keeps it.
+func (in RemoveSyncInput) goes(view PluginView) (bool, error) {
+	switch {
+	case !view.Installed, view.Plugin.Deleting:
+		return true, nil
+	case view.Plugin.Prevented:
+		return false, in.refuse("see in Marketplace > Cluster Plugins what prevents it, then retry", errors.New("the platform prevents its removal"))
+	}
+	return false, nil
+}
+
+func (in RemoveSyncInput) refuse(fix string, cause error) error {
+	return fault.New(fault.Gate, "uninstall "+syncplugin.Name, "cluster "+in.Cluster, fix, cause)
 }
 
 // alike is nil when neither the plugin's check nor a proof finds a difference.

@@ -68,6 +68,41 @@ func TestMayRemoveDemandsAProof(t *testing.T) {
 	require.ErrorContains(t, err, "no answer")
 }
 
+// While the primary is away nothing can be compared: nothing of it may answer, and
+// every owner must be on this side.
+func TestMayRemoveAlone(t *testing.T) {
+	installed := PluginView{Installed: true, Pods: []kube.Pod{{Phase: "Running"}}}
+	down, whole := Reachability{Probes: 12}, Owners{Evidence: Evidence{Summary: "every owner is there"}}
+	for name, c := range map[string]struct {
+		view   PluginView
+		seen   Reachability
+		owners Owners
+		cannot error // ask who answers
+		says   string
+	}{
+		"down":              {view: installed, seen: down, owners: whole},
+		"gone already":      {seen: Reachability{Answers: []string{"west-m1:22"}}},
+		"the primary lives": {view: installed, seen: Reachability{Probes: 12, Answers: []string{"west-m1 192.0.2.11:22"}}, says: "west is back: west-m1 192.0.2.11:22"},
+		"too few probes":    {view: installed, seen: Reachability{Probes: 1}, says: "1 probes don't show"},
+		"nobody could ask":  {view: installed, cannot: errors.New("no control plane of east can ask"), says: "no control plane of east"},
+		"an owner is gone":  {view: installed, seen: down, owners: Owners{Count: 1, Evidence: Evidence{Summary: "1 refer to owners that are not there", Tail: "m2"}}, says: "not there: m2"},
+		"prevented":         {view: PluginView{Installed: true, Plugin: kube.PluginState{Prevented: true}}, seen: down, says: "prevents its removal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := RemoveSyncInput{Primary: "west", Unreachable: true}
+			err := in.mayRemoveAlone(c.view, func() (Reachability, error) { return c.seen, c.cannot }, func() (Owners, error) { return c.owners, nil })
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.says)
+			if c.cannot == nil {
+				require.Equal(t, fault.Gate, fault.ClassOf(err))
+			}
+		})
+	}
+}
+
 func TestUnpublishedNamesTheCommand(t *testing.T) {
 	in := InstallSyncInput{PairInput: PairInput{Site: site.Site{Name: "moscow"}, Primary: "west", Standby: "east"}, Version: "v4.1.0"}
 	require.ErrorContains(t, in.unpublished(), "acpflow push --site moscow --cluster east --package FILE")
