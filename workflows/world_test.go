@@ -146,9 +146,13 @@ func (w *world) reply(ctx context.Context, name string, input json.RawMessage, a
 		return got, nil
 	}
 	if other := w.given[name]; other != nil {
-		return other(input), nil
+		answer = other
 	}
-	return answer(input), nil
+	got := answer(input)
+	if err, bad := got.(error); bad {
+		return nil, err
+	}
+	return got, nil
 }
 
 // targetOf finds the cluster that an input means: the one a name shall lead to,
