@@ -93,6 +93,7 @@ func TestNeighboursRunSideBySide(t *testing.T) {
 	assert.Equal(t, 2*time.Minute, p.Steps[1].Ended.Sub(*p.Steps[2].Ended), "each has its own end")
 	assert.Equal(t, 6*time.Minute, p.Ended.Sub(p.Started).Round(time.Second))
 	assert.Equal(t, "two", p.Steps[1].Beside, "the plan says so")
+	assert.Contains(t, workflows.Board(&p), "- ☑ `x.first` : first\n- side by side (two):\n  - ☑ `x.slow` : slow\n  - ☑ `x.fast` : fast\n- side by side (else):\n  - ☑ `x.other` : other\n- ☑ `x.last` ")
 }
 
 func TestFailedNeighboursAreAskedAboutOneAfterAnother(t *testing.T) {

@@ -111,7 +111,7 @@ func (r *run) perform(ctx workflow.Context, snapshot site.Snapshot) error {
 
 func (r *run) handlers(ctx workflow.Context) error {
 	err := workflow.SetQueryHandlerWithOptions(ctx, StatusQuery, func() (Progress, error) { return r.progress, nil },
-		workflow.QueryHandlerOptions{Description: "Where the run stands: every step with its state, evidence and error, and the open gate."})
+		workflow.QueryHandlerOptions{Description: "Where the run stands: every step with its state, evidence and error, the open gate with its approvals, and what a recovery came to."})
 	if err != nil {
 		return err
 	}
