@@ -146,8 +146,9 @@ func (c *comparison) band(ctx context.Context, b band) error {
 	return nil
 }
 
-// merge walks through both sides in the order of keys.
-func merge(ctx context.Context, primary, standby *cursor, r rules, t *tally) error {
+// walk gives each key of either side in order, with what both sides have of it;
+// nil is what a side has not.
+func walk(ctx context.Context, primary, standby *cursor, each func(p, s *mvccpb.KeyValue) error) error {
 	first, _ := errgroup.WithContext(ctx) // both etcds work at the same time
 	for _, c := range []*cursor{primary, standby} {
 		first.Go(func() error { _, err := c.peek(ctx); return err })
@@ -155,7 +156,6 @@ func merge(ctx context.Context, primary, standby *cursor, r rules, t *tally) err
 	if err := first.Wait(); err != nil {
 		return err
 	}
-	ours, theirs, buf := judge{rules: r}, judge{rules: r}, []byte(nil)
 	for {
 		p, err := primary.peek(ctx)
 		if err != nil {
@@ -171,19 +171,34 @@ func merge(ctx context.Context, primary, standby *cursor, r rules, t *tally) err
 		order := orderOf(p, s)
 		if order <= 0 {
 			primary.step()
+		} else {
+			p = nil
 		}
 		if order >= 0 {
 			standby.step()
+		} else {
+			s = nil
 		}
+		if err := each(p, s); err != nil {
+			return err
+		}
+	}
+}
+
+// merge compares what both sides have.
+func merge(ctx context.Context, primary, standby *cursor, r rules, t *tally) error {
+	ours, theirs, buf := judge{rules: r}, judge{rules: r}, []byte(nil)
+	return walk(ctx, primary, standby, func(p, s *mvccpb.KeyValue) error {
 		switch {
-		case order < 0:
+		case s == nil:
 			buf = t.only(&ours, p, Missed, buf)
-		case order > 0:
+		case p == nil:
 			buf = t.only(&theirs, s, Surplus, buf)
 		default:
 			buf = t.both(&ours, p, s, buf)
 		}
-	}
+		return nil
+	})
 }
 
 // orderOf is like bytes.Compare of the keys; what isn't there comes last.
