@@ -54,6 +54,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Sync{Hosts: hosts},
 		&activities.Workloads{Hosts: hosts},
 		&activities.Elastic{Hosts: hosts},
+		&activities.Safety{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}

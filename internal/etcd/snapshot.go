@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -45,11 +46,11 @@ func (c *Client) Snapshot(ctx context.Context) (*Snapshot, error) {
 // Read implements io.Reader.
 func (s *Snapshot) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = s.client.fault(s.ctx, "take a snapshot of etcd", err)
 	}
 	return n, err
 }
 
 // Close ends the stream.
-func (s *Snapshot) Close() error { return s.from.Close() }
+func (s *Snapshot) Close() { _ = s.from.Close() } // a pipe's end: never fails

@@ -32,14 +32,19 @@ type Pod struct {
 	Containers []string `json:"containers,omitempty"`
 }
 
-// Pods lists the Pods of a namespace that a label selector finds, the oldest first.
+// Pods lists the Pods of a namespace that a label selector finds, the oldest first;
+// those of all namespaces when it is "".
 func (c *Client) Pods(ctx context.Context, namespace, selector string) ([]Pod, error) {
 	var out []Pod
+	where := "-n " + namespace
+	if namespace == "" {
+		where = "-A"
+	}
 	opts := metav1.ListOptions{LabelSelector: selector, Limit: pageSize}
 	for {
 		page, err := c.typed.CoreV1().Pods(namespace).List(ctx, opts)
 		if err != nil {
-			return nil, c.fault("list pods -n "+namespace+" -l "+selector, err)
+			return nil, c.fault("list pods "+where+" -l "+selector, err)
 		}
 		for _, p := range page.Items {
 			out = append(out, readPod(p))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,7 +30,7 @@ func snapshot(pages int, seed byte) []byte {
 	body := make([]byte, 512*pages)
 	_, _ = rand.NewChaCha8([32]byte{seed}).Read(body)
 	sum := sha256.Sum256(body)
-	return append(body, sum[:]...)
+	return slices.Concat(body, sum[:])
 }
 
 func newPath(t *testing.T) Path { return Path{Root: t.TempDir(), Run: "run-1", Name: "east-etcd.db"} }

@@ -15,36 +15,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	bolt "go.etcd.io/bbolt"
-	"go.etcd.io/etcd/api/v3/mvccpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/acpflow/acpflow/internal/etcd"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/safecopy"
 	"github.com/acpflow/acpflow/internal/ssh/sshtest"
+	"github.com/acpflow/acpflow/test/harness/etcdfile"
 )
 
-// keysOf opens a snapshot as etcd's own restore does and lists what is in it.
+// keysOf lists what is in a snapshot.
 func keysOf(t *testing.T, path string) map[string]string {
 	t.Helper()
-	db, err := bolt.Open(path, 0o400, &bolt.Options{ReadOnly: true})
+	out, err := etcdfile.Pairs(path)
 	require.NoError(t, err)
-	defer db.Close()
-	out := map[string]string{}
-	require.NoError(t, db.View(func(tx *bolt.Tx) error {
-		for err := range tx.Check() {
-			return err
-		}
-		return tx.Bucket([]byte("key")).ForEach(func(_, value []byte) error {
-			var kv mvccpb.KeyValue
-			if err := proto.Unmarshal(value, &kv); err != nil {
-				return err
-			}
-			out[string(kv.Key)] = string(kv.Value)
-			return nil
-		})
-	}))
 	return out
 }
 
