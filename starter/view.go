@@ -37,8 +37,8 @@ func newView(cmd *cobra.Command, silent bool) view {
 type lineView struct {
 	w       io.Writer
 	states  map[string]workflows.StepState
-	tenth   int64
-	text    string
+	tenths  map[string]int64 // that were shown, by total
+	texts   map[string]bool  // that were there at the last look
 	waiting bool
 	asked   time.Time // the gate that was shown last
 	quorum  string    // and who had approved
@@ -59,12 +59,10 @@ func (v *lineView) show(m moment) {
 		if v.states[s.ID] == s.State || (s.State == workflows.Pending && v.states[s.ID] == "") {
 			continue
 		}
-		v.states[s.ID], v.tenth = s.State, 0
+		v.states[s.ID], v.tenths = s.State, map[string]int64{}
 		v.line(fmt.Sprintf("%-8s %s  %s%s", s.State, s.ID, s.Title, outcomeOf(s)))
 	}
-	for _, p := range m.active {
-		v.progress(p)
-	}
+	v.progress(m.active)
 	v.gate(m)
 }
 
@@ -149,18 +147,28 @@ func printable(s string) string {
 	}, s)
 }
 
-func (v *lineView) progress(p activities.Progress) {
-	if p.Total > 0 {
-		if tenth := p.Done * 10 / p.Total; tenth > v.tenth {
-			v.tenth = tenth
-			v.line(fmt.Sprintf("         %d %%  %s", p.Done*100/p.Total, describe(p)))
+// progress tells of every tenth and of every new text. Steps that run side by
+// side have one each, so what was there at the last look is not said again.
+func (v *lineView) progress(active []activities.Progress) {
+	if v.tenths == nil { // no step has begun: LoadSite
+		v.tenths = map[string]int64{}
+	}
+	texts := map[string]bool{}
+	for _, p := range active {
+		if p.Total > 0 {
+			of := fmt.Sprintf("%d %s", p.Total, p.Unit)
+			if tenth := p.Done * 10 / p.Total; tenth > v.tenths[of] {
+				v.tenths[of] = tenth
+				v.line(fmt.Sprintf("         %d %%  %s", p.Done*100/p.Total, describe(p)))
+			}
+			continue
 		}
-		return
+		if p.Text != "" && !v.texts[p.Text] {
+			v.line("         " + p.Text)
+		}
+		texts[p.Text] = true
 	}
-	if p.Text != "" && p.Text != v.text {
-		v.text = p.Text
-		v.line("         " + p.Text)
-	}
+	v.texts = texts
 }
 
 func (v *lineView) line(s string) { printf(v.w, "%s  %s\n", time.Now().Format(time.TimeOnly), s) }

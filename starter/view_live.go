@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,9 +57,10 @@ func liveLines(m moment, width int) []string {
 	p := m.status
 	finished, total := p.Counts()
 	lines := []string{fmt.Sprintf("\x1b[1m%s\x1b[0m of cluster %s, site %s: %s, %d of %d steps", p.Runbook, p.Cluster, p.Request.Site, p.Outcome, finished, total)}
-	for _, s := range p.Steps {
+	last := lastRunning(p.Steps)
+	for i, s := range p.Steps {
 		lines = append(lines, fmt.Sprintf(" %s %s%-26s %s%s", signs[s.State], besideMark(s.StepInfo), s.ID, s.Title, took(s)))
-		if s.State == workflows.Running {
+		if i == last { // nothing tells which activity is whose of steps that run side by side
 			for _, a := range m.active {
 				lines = append(lines, "     "+bar(a))
 			}
@@ -73,6 +75,15 @@ func liveLines(m moment, width int) []string {
 		lines = append(lines, "  "+decideHint(m.id, g))
 	}
 	return lines
+}
+
+func lastRunning(steps []workflows.StepProgress) int {
+	for i, s := range slices.Backward(steps) {
+		if s.State == workflows.Running {
+			return i
+		}
+	}
+	return -1
 }
 
 func took(s workflows.StepProgress) string {

@@ -39,6 +39,30 @@ running  execute.03  Step
 `, got)
 }
 
+func TestViewsOfStepsSideBySide(t *testing.T) {
+	var out bytes.Buffer
+	v := &lineView{w: &out, states: map[string]workflows.StepState{}}
+	now := moment{status: progressWith(workflows.Running, workflows.Running, workflows.Pending),
+		active: []activities.Progress{{Text: "asking m1"}, {Text: "asking m2"}, {Done: 3, Total: 10, Unit: "keys"}}}
+	v.show(now)
+	v.show(now)
+	now.active[1].Text = "asking m3"
+	v.show(now)
+	got := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  `).ReplaceAllString(out.String(), "")
+	assert.Equal(t, `running  execute.01  Step
+running  execute.02  Step
+         asking m1
+         asking m2
+         30 %  3 of 10 keys
+         asking m3
+`, got)
+
+	lines := liveLines(now, 100)
+	assert.Contains(t, lines[2], "execute.02")
+	assert.Equal(t, []string{"     asking m1", "     asking m3"}, lines[3:5], "once, below the last of them")
+	assert.Contains(t, lines[6], "execute.03")
+}
+
 func TestBarAndSizeReadWell(t *testing.T) {
 	assert.Equal(t, "1.5 GiB", size(1536<<20))
 	assert.Equal(t, "512 B", size(512))
