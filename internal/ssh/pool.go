@@ -9,7 +9,7 @@ import (
 
 // Bounds of a Pool.
 const (
-	maxConnections = 1000             // the least recently used idle one goes first
+	maxConnections = 5000             // the least recently used idle one goes first
 	maxDialing     = 32               // handshakes at the same time
 	idleTime       = 10 * time.Minute // an unused connection is closed after this
 	trustTime      = 5 * time.Second  // a connection idle for longer is probed before use
