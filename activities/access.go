@@ -50,8 +50,9 @@ func NodesOf(c *site.Cluster) []Node {
 
 // Hosts gives SSH connections to nodes; they are kept between activities.
 type Hosts struct {
-	Pool *ssh.Pool
-	kept kept
+	Pool  *ssh.Pool
+	kept  kept
+	etcds keptEtcds
 }
 
 // connect resolves the node's secrets and returns a live connection, which

@@ -41,30 +41,41 @@ type ProveInput struct {
 // error; a key counts only when it stays behind for longer than the site's
 // dr.sync.maxLag. Errors say that it could not be told.
 func (a *Consistency) Prove(ctx context.Context, in ProveInput) (etcd.Proof, error) {
-	var primary, standby *etcd.Client
-	var group errgroup.Group // both sides are tried to the end: a person wants to hear of both
-	group.Go(func() (err error) {
-		primary, err = a.open(ctx, Scope{in.Site, in.Primary})
-		return err
-	})
-	var other error
-	group.Go(func() error {
-		standby, other = a.open(ctx, Scope{in.Site, in.Standby})
-		return nil
-	})
-	err := errors.Join(group.Wait(), other)
-	for _, c := range []*etcd.Client{primary, standby} {
-		if c != nil {
-			defer c.Close()
-		}
+	proof, again, err := a.prove(ctx, in)
+	if err != nil && again && ctx.Err() == nil {
+		proof, _, err = a.prove(ctx, in)
 	}
-	if err != nil {
-		return etcd.Proof{}, err
+	return proof, err
+}
+
+// prove also reports whether it used a client of an earlier proof: when that
+// fails, a new one may not.
+func (a *Consistency) prove(ctx context.Context, in ProveInput) (proof etcd.Proof, old bool, err error) {
+	var sides [2]borrowed
+	defer func() {
+		for _, c := range sides {
+			if c.keptEtcd != nil {
+				a.Hosts.etcds.release(c.keptEtcd, err != nil)
+			}
+		}
+	}()
+	var faults [2]error
+	var group errgroup.Group // both sides are tried to the end: a person wants to hear of both
+	for i, cluster := range []string{in.Primary, in.Standby} {
+		group.Go(func() error {
+			sides[i], faults[i] = a.borrow(ctx, Scope{in.Site, cluster})
+			return nil
+		})
+	}
+	_ = group.Wait() // no function returns an error
+	if err := errors.Join(faults[:]...); err != nil {
+		return etcd.Proof{}, false, err
 	}
 	request := etcd.Request{Since: in.Since, Only: in.Only, Owners: in.Owners, Ignore: ignored(&in.Site), Patience: in.Site.DR.Sync.Lag(), Report: func(p etcd.Progress) {
 		report(ctx, Progress{Text: p.Text, Done: p.Done, Total: p.Total, Unit: "keys"})
 	}}
-	return etcd.Prove(ctx, primary, standby, request)
+	proof, err = etcd.Prove(ctx, sides[0].client, sides[1].client, request)
+	return proof, sides[0].old || sides[1].old, err
 }
 
 // Machines are the objects of kind machines.platform.tkestack.io of one side.
@@ -86,26 +97,33 @@ func (a *Consistency) ReadMachines(ctx context.Context, in Scope) (Machines, err
 // open connects to etcd on the first control plane that answers, through SSH to
 // that node.
 func (a *Consistency) open(ctx context.Context, scope Scope) (*etcd.Client, error) {
-	cluster, err := scope.cluster()
+	return onFirst(&scope, func(n Node) (*etcd.Client, error) {
+		conn, err := a.Hosts.connect(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		return openThrough(ctx, conn, n)
+	})
+}
+
+// onFirst is what f gives of the first control plane with which it works.
+func onFirst[T any](scope *Scope, f func(Node) (T, error)) (out T, err error) {
+	nodes, err := scope.controlPlanes()
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	var errs []error
-	for _, n := range cluster.ControlPlanes() {
-		client, err := a.openThrough(ctx, NodeOf(cluster, n))
+	for _, n := range nodes {
+		out, err := f(n)
 		if err == nil {
-			return client, nil
+			return out, nil
 		}
 		errs = append(errs, err)
 	}
-	return nil, errors.Join(errs...)
+	return out, errors.Join(errs...)
 }
 
-func (a *Consistency) openThrough(ctx context.Context, node Node) (*etcd.Client, error) {
-	conn, err := a.Hosts.connect(ctx, node)
-	if err != nil {
-		return nil, err
-	}
+func openThrough(ctx context.Context, conn *ssh.Client, node Node) (*etcd.Client, error) {
 	out, err := conn.Run(ctx, ssh.Command{Op: "read the certificates for etcd", Sudo: true, Script: readCertificates})
 	if err != nil && !fault.Is(err, fault.Command) {
 		return nil, err

@@ -36,7 +36,7 @@ type LedgerInput struct {
 // RecordCheck writes into the standby's ledger how a check ended. It may be
 // repeated: a run is kept once. Another writer's entry is never overwritten.
 func (a *Sides) RecordCheck(ctx context.Context, in LedgerInput) (Evidence, error) {
-	client, _, err := (&Cluster{Hosts: a.Hosts}).openKept(ctx, in.Scope)
+	client, err := (&Cluster{Hosts: a.Hosts}).openLately(ctx, in.Scope)
 	if err != nil {
 		return Evidence{}, err
 	}

@@ -13,10 +13,15 @@ func (s side) plugin(ctx context.Context) (pair.Plugin, error) {
 	if view.Plugin, view.Installed, err = settledPlugin(ctx, s.client); err != nil {
 		return pair.Plugin{}, err
 	}
-	if err := readWorkload(ctx, s.client, &view); err != nil {
+	view.choose(s.scope.Site.Profile)
+	if err := readPods(ctx, s.client, &view); err != nil {
 		return pair.Plugin{}, err
 	}
-	view.choose(s.scope.Site.Profile)
+	if view.Way.HasLeader() {
+		if err := readLeader(ctx, s.client, &view); err != nil {
+			return pair.Plugin{}, err
+		}
+	}
 	out := pair.Plugin{Present: view.Present(), Version: view.Version, Phase: view.Plugin.Phase, Message: view.Plugin.Message,
 		Pods: len(view.Pods), Leads: view.Installed && view.Way.HasLeader(), Leader: view.Leader}
 	for _, p := range view.Pods {

@@ -110,32 +110,43 @@ func settledPlugin(ctx context.Context, c *kube.Client) (state kube.PluginState,
 	}
 }
 
-func readWorkload(ctx context.Context, c *kube.Client, view *PluginView) (err error) {
-	if view.Pods, err = c.Pods(ctx, syncplugin.Namespace, syncplugin.PodSelector); err != nil {
+func readWorkload(ctx context.Context, c *kube.Client, view *PluginView) error {
+	if err := readPods(ctx, c, view); err != nil {
 		return err
 	}
-	d, found, err := c.Deployment(ctx, syncplugin.Namespace, syncplugin.Deployment)
-	if err != nil {
+	if err := readLeader(ctx, c, view); err != nil {
 		return err
-	}
-	if found {
-		view.Deployment = &d
-	}
-	l, found, err := c.Lease(ctx, syncplugin.Namespace, syncplugin.LeaseName)
-	if err != nil {
-		return err
-	}
-	if found {
-		view.Lease = &l
-		if slices.ContainsFunc(view.Pods, func(p kube.Pod) bool { return p.Name == l.Holder && !p.Deleting }) {
-			view.Leader = l.Holder
-		}
 	}
 	j, found, err := c.Job(ctx, syncplugin.Namespace, syncplugin.BootstrapJob)
 	if found {
 		view.Bootstrap = &j
 	}
 	return err
+}
+
+// readPods reads what copies.
+func readPods(ctx context.Context, c *kube.Client, view *PluginView) (err error) {
+	if view.Pods, err = c.Pods(ctx, syncplugin.Namespace, syncplugin.PodSelector); err != nil {
+		return err
+	}
+	d, found, err := c.Deployment(ctx, syncplugin.Namespace, syncplugin.Deployment)
+	if found {
+		view.Deployment = &d
+	}
+	return err
+}
+
+// readLeader reads which of the Pods leads.
+func readLeader(ctx context.Context, c *kube.Client, view *PluginView) error {
+	l, found, err := c.Lease(ctx, syncplugin.Namespace, syncplugin.LeaseName)
+	if err != nil || !found {
+		return err
+	}
+	view.Lease = &l
+	if slices.ContainsFunc(view.Pods, func(p kube.Pod) bool { return p.Name == l.Holder && !p.Deleting }) {
+		view.Leader = l.Holder
+	}
+	return nil
 }
 
 // choose decides by the version that is there, or would be installed.

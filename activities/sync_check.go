@@ -28,7 +28,7 @@ const checkLimit = 60 * time.Second
 // first control plane that answers. What it answers is a result also when it is
 // not understood; that it could not be asked is an error.
 func (a *Sync) FetchCheck(ctx context.Context, in Scope) (CheckView, error) {
-	client, _, err := (&Cluster{Hosts: a.Hosts}).openKept(ctx, in)
+	client, err := (&Cluster{Hosts: a.Hosts}).openLately(ctx, in)
 	if err != nil {
 		return CheckView{}, err
 	}

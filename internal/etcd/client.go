@@ -54,7 +54,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		DialKeepAliveTimeout: 20 * time.Second,
 		MaxUnaryRetries:      1, // tries: clients don't retry
 		Logger:               zap.NewNop(),
-		Context:              context.WithoutCancel(ctx),
+		Context:              context.Background(), // of a client that may outlive who opened it
 		DialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(d.dial), grpc.WithNoProxy(), grpc.WithDisableServiceConfig(),
 			grpc.WithChainUnaryInterceptor(failFast),
