@@ -136,9 +136,16 @@ var byItself = map[string][]string{
 // Inventory lists the names of what users create in the namespaces; a namespace
 // that does not exist holds nothing.
 func (c *Client) Inventory(ctx context.Context, namespaces []string) ([]Holding, error) {
+	there, err := c.names(ctx, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "")
+	if err != nil {
+		return nil, c.fault("list namespaces", err)
+	}
 	var out []Holding
 	for _, gvr := range inventoried {
 		for _, ns := range namespaces {
+			if !slices.Contains(there, ns) {
+				continue
+			}
 			names, err := c.names(ctx, gvr, ns)
 			if apierrors.IsNotFound(err) {
 				break // the cluster does not have the kind

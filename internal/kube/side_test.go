@@ -91,15 +91,22 @@ func TestModuleAndVersion(t *testing.T) {
 
 func TestInventory(t *testing.T) {
 	c := serve(t, map[string]string{
+		"/api/v1/namespaces":                         metas("default", "operators"),
 		"/api/v1/namespaces/default/configmaps":      metas("kube-root-ca.crt", "b", "a"),
 		"/api/v1/namespaces/operators/configmaps":    metas(),
 		"/api/v1/namespaces/default/serviceaccounts": metas("default"),
 	})
-	got, err := c.Inventory(t.Context(), []string{"default", "operators"})
+	got, err := c.Inventory(t.Context(), []string{"default", "kubevirt", "operators"})
 	require.NoError(t, err)
 	assert.Equal(t, []Holding{{Namespace: "default", Kind: "configmaps", Names: []string{"a", "b"}}}, got)
-	_, err = serve(t, map[string]string{"/api/v1/namespaces/default/configmaps": ""}).Inventory(t.Context(), []string{"default"})
-	assert.Error(t, err)
+	for what, answers := range map[string]map[string]string{
+		"a kind can't be listed":       {"/api/v1/namespaces": metas("default"), "/api/v1/namespaces/default/configmaps": ""},
+		"namespaces can't be listed":   {"/api/v1/namespaces": "", "/api/v1/namespaces/default/configmaps": metas("a")},
+		"nobody knows namespaces here": {"/api/v1/namespaces/default/configmaps": metas("a")},
+	} {
+		_, err = serve(t, answers).Inventory(t.Context(), []string{"default"})
+		assert.Error(t, err, what)
+	}
 }
 
 // One Secret that can't be decrypted fails the whole list: then each namespace
