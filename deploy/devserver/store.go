@@ -134,6 +134,10 @@ func sqlConfig(path string) *config.SQL {
 			"journal_mode": "wal",
 			"synchronous":  "2",
 			"busy_timeout": "10000",
+			// 64 MiB of pages stay here, and the log is folded into the file every
+			// 32 MiB: many small writes change the same pages again and again.
+			"cache_size":         "-65536",
+			"wal_autocheckpoint": "8192",
 		},
 	}
 }

@@ -94,6 +94,8 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		dynamicconfig.TransferProcessorMaxPollRPS.Key():   1000,
 		dynamicconfig.TimerProcessorMaxPollRPS.Key():      1000,
 		dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): 1000,
+		// The events of a thousand schedules don't fit into the default of 512 KiB.
+		dynamicconfig.EventsCacheMaxSizeBytes.Key(): 64 << 20,
 		// An over-long workflow id is refused at the start, not deep in a run.
 		dynamicconfig.MaxIDLengthLimit.Key(): 255,
 		// A worker that stops gives its polls back: no task waits for a timeout.
