@@ -37,11 +37,13 @@ func watch(ctx context.Context, o options, rep *report) (err error) {
 	if err := m.proves(ctx); err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := m.schedule(ctx); err != nil {
+	idle, err := m.idle(ctx)
+	if err != nil {
 		return err
 	}
-	fmt.Printf("\n%d sites checked every minute by one worker: %d schedules made in %.0f s, then %s to warm up\n", m.sites, m.sites, time.Since(began).Seconds(), warmUp)
+	if err := m.starts(ctx); err != nil {
+		return err
+	}
 	if err := pause(ctx, warmUp); err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func watch(ctx context.Context, o options, rep *report) (err error) {
 	if err != nil {
 		return err
 	}
-	return m.tell(ctx, rep, from, time.Now(), before, after)
+	return m.tell(ctx, rep, from, time.Now(), after.since(before), idle)
 }
 
 // proves runs one check by hand: what is measured must be a check that finds
@@ -121,32 +123,8 @@ func (m *monitors) schedule(ctx context.Context) error {
 // atOnce is how many checks may be under way while more monitors are started.
 const atOnce = 8
 
-// usage is CPU seconds so far, by who used them.
-type usage struct{ worker, server, sides, bench, machine float64 }
-
-func (m *monitors) usage() (u usage, err error) {
-	add := func(into *float64, pids ...int) {
-		for _, pid := range pids {
-			used, e := ownCPU(pid)
-			*into += used
-			err = errors.Join(err, e)
-		}
-	}
-	add(&u.worker, m.worker.PID)
-	add(&u.server, m.devserver.PID)
-	add(&u.bench, os.Getpid())
-	for _, s := range []*side{m.west, m.east} {
-		for _, p := range s.processes {
-			add(&u.sides, p.Process.Pid)
-		}
-	}
-	var e error
-	u.machine, e = machineCPU()
-	return u, errors.Join(err, e)
-}
-
 // tell prints what happened, whether it was as wished or not.
-func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, before, after usage) error {
+func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, used, idle usage) error {
 	wall := to.Sub(from).Seconds()
 	window := fmt.Sprintf("AcpRunbook = 'CheckSync' AND CloseTime >= '%s' AND CloseTime < '%s'", from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano))
 	ended, err := m.count(ctx, window)
@@ -174,14 +152,22 @@ func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, be
 		return err
 	}
 	perMinute := float64(ended) / wall * 60
-	share := func(used float64) string { return fmt.Sprintf("%.0f %% of a CPU", 100*used/wall) }
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "  checks ended per minute\t%.0f of %d wished; %d of %d found all well; %d under way at the end\n", perMinute, m.sites, good, ended, running)
-	fmt.Fprintf(w, "  CPU of the worker\t%s, %.0f ms a check\n", share(after.worker-before.worker), 1000*(after.worker-before.worker)/float64(max(ended, 1)))
-	fmt.Fprintf(w, "  CPU of Temporal\t%s, %.0f ms a check\n", share(after.server-before.server), 1000*(after.server-before.server)/float64(max(ended, 1)))
-	fmt.Fprintf(w, "  CPU of the simulated sites\t%s (two API servers and etcds) and %s (SSH servers)\n", share(after.sides-before.sides), share(after.bench-before.bench))
-	others := after.machine - before.machine - (after.worker + after.server + after.sides + after.bench - before.worker - before.server - before.sides - before.bench)
-	fmt.Fprintf(w, "  CPU of others\t%s\n", share(others))
+	for _, who := range []struct {
+		name       string
+		used, idle float64
+	}{
+		{"the worker", used.worker, idle.worker}, {"Temporal", used.server, idle.server},
+		{"the simulated API servers and etcds", used.sides, idle.sides}, {"the simulated SSH servers", used.bench, idle.bench},
+		{"all of them", used.worker + used.server + used.sides + used.bench, idle.worker + idle.server + idle.sides + idle.bench},
+	} {
+		each := 1000 / float64(max(ended, 1))
+		fmt.Fprintf(w, "  CPU of %s\t%.0f %% of a CPU, of it %.0f %% without any check; %.0f ms a check, of it %.0f ms for checking\n",
+			who.name, 100*who.used/wall, 100*who.idle, who.used*each, (who.used-who.idle*wall)*each)
+	}
+	others := used.machine - (used.worker + used.server + used.sides + used.bench)
+	fmt.Fprintf(w, "  CPU of others\t%.0f %% of a CPU\n", 100*others/wall)
 	fmt.Fprintf(w, "  memory of the worker\t%.0f MB at most\n", peak)
 	fmt.Fprintf(w, "  schedule to start of an activity\tp50 %.0f ms, p95 %.0f ms, most %.0f ms\n", quantile(waits, 0.5), quantile(waits, 0.95), quantile(waits, 1))
 	fmt.Fprintf(w, "  a check takes\tp50 %.1f s, p95 %.1f s, most %.1f s; %d events of history\n", quantile(lasts, 0.5)/1000, quantile(lasts, 0.95)/1000, quantile(lasts, 1)/1000, events)
@@ -192,7 +178,7 @@ func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, be
 	for _, text := range slices.Sorted(maps.Keys(wrong)) {
 		fmt.Printf("  not well in %d checks of the sample: %s\n", wrong[text], text)
 	}
-	rep.Rows = append(rep.Rows, &row{Contest: monitorGoal, Name: fmt.Sprintf("%d sites", m.sites), Client: after.worker - before.worker, Server: after.server - before.server, Foreign: others / wall,
+	rep.Rows = append(rep.Rows, &row{Contest: monitorGoal, Name: fmt.Sprintf("%d sites", m.sites), Client: used.worker, Server: used.server, Foreign: others / wall,
 		Peaks: map[string]float64{"checks per minute": perMinute, "worker MB": peak,
 			"schedule to start p50 ms": quantile(waits, 0.5), "schedule to start p95 ms": quantile(waits, 0.95), "schedule to start max ms": quantile(waits, 1)}})
 	return nil
