@@ -97,13 +97,15 @@ func (a *Consistency) ReadMachines(ctx context.Context, in Scope) (Machines, err
 // open connects to etcd on the first control plane that answers, through SSH to
 // that node.
 func (a *Consistency) open(ctx context.Context, scope Scope) (*etcd.Client, error) {
-	return onFirst(&scope, func(n Node) (*etcd.Client, error) {
-		conn, err := a.Hosts.connect(ctx, n)
-		if err != nil {
-			return nil, err
-		}
-		return openThrough(ctx, conn, n)
-	})
+	return onFirst(&scope, func(n Node) (*etcd.Client, error) { return a.openThrough(ctx, n) })
+}
+
+func (a *Consistency) openThrough(ctx context.Context, node Node) (*etcd.Client, error) {
+	conn, err := a.Hosts.connect(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	return openEtcd(ctx, conn, node)
 }
 
 // onFirst is what f gives of the first control plane with which it works.
@@ -123,7 +125,7 @@ func onFirst[T any](scope *Scope, f func(Node) (T, error)) (out T, err error) {
 	return out, errors.Join(errs...)
 }
 
-func openThrough(ctx context.Context, conn *ssh.Client, node Node) (*etcd.Client, error) {
+func openEtcd(ctx context.Context, conn *ssh.Client, node Node) (*etcd.Client, error) {
 	out, err := conn.Run(ctx, ssh.Command{Op: "read the certificates for etcd", Sudo: true, Script: readCertificates})
 	if err != nil && !fault.Is(err, fault.Command) {
 		return nil, err

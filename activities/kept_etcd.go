@@ -102,7 +102,7 @@ func (a *Consistency) borrow(ctx context.Context, scope Scope) (borrowed, error)
 		if found := a.Hosts.etcds.get(conn, time.Now()); found != nil {
 			return borrowed{found, true}, nil
 		}
-		client, err := openThrough(ctx, conn, n)
+		client, err := openEtcd(ctx, conn, n)
 		if err != nil {
 			return borrowed{}, err
 		}
