@@ -55,6 +55,7 @@ func newWorker(temporal client.Client, cfg settings) (worker.Worker, func(), err
 		&activities.Workloads{Hosts: hosts},
 		&activities.Elastic{Hosts: hosts},
 		&activities.Safety{Hosts: hosts},
+		&activities.Page{Hosts: hosts},
 	} {
 		w.RegisterActivity(part)
 	}

@@ -41,6 +41,7 @@ type Client struct {
 	typed   kubernetes.Interface
 	dynamic dynamic.Interface
 	meta    metadata.Interface // of clients made by New only
+	config  *rest.Config       // likewise
 	place   string
 	close   func()
 }
@@ -79,7 +80,7 @@ func New(kubeconfig secret.Value, o Options) (*Client, error) {
 		return fail(err)
 	}
 	c := NewFromClients(typed, dyn, cfg.Host)
-	c.meta = meta
+	c.meta, c.config = meta, cfg
 	c.close = transport.CloseIdleConnections
 	return c, nil
 }

@@ -43,6 +43,7 @@ type Result struct {
 	Connected   string           `json:"connected"`             // host:port
 	Status      int              `json:"status"`                // HTTP status
 	Title       string           `json:"title,omitempty"`       // of the page, for people: which cluster answers
+	UUIDs       []string         `json:"uuids,omitempty"`       // that stand in the page, in lower case
 	Location    string           `json:"location,omitempty"`    // where a redirect points
 	Fingerprint string           `json:"fingerprint,omitempty"` // hex SHA-256 of the leaf that was served
 	Subject     string           `json:"subject,omitempty"`
@@ -60,13 +61,9 @@ const (
 // is an error (fault.Unreachable, fault.Protocol); a wrong certificate or
 // status is a finding.
 func Fetch(ctx context.Context, dial DialFunc, t Target, now time.Time) (Result, error) {
-	host := t.Connect
-	if host == "" {
-		host = t.Address
-	}
 	out := Result{
 		URL:       "https://" + strings.TrimSuffix(net.JoinHostPort(t.Address, strconv.Itoa(t.Port)), ":443") + "/",
-		Connected: net.JoinHostPort(host, strconv.Itoa(t.Port)),
+		Connected: net.JoinHostPort(t.host(), strconv.Itoa(t.Port)),
 	}
 	resp, err := request(ctx, dial, t, out)
 	if err != nil {
@@ -75,18 +72,35 @@ func Fetch(ctx context.Context, dial DialFunc, t Target, now time.Time) (Result,
 	defer resp.Body.Close()
 	leaf := resp.TLS.PeerCertificates[0]
 	out.Status, out.Location = resp.StatusCode, resp.Header.Get("Location")
-	out.Title = title(resp.Body)
+	page, _ := io.ReadAll(io.LimitReader(resp.Body, pageLimit)) // what came is looked at
+	out.Title, out.UUIDs = title(page), uuids(page)
 	out.Fingerprint = fingerprint(leaf.Raw)
 	out.Subject, out.NotAfter = leaf.Subject.String(), leaf.NotAfter.UTC()
 	out.Findings = []checks.Finding{judgeStatus(out), judgeCertificate(t, resp.TLS.PeerCertificates, now)}
 	return out, nil
 }
 
+func (t Target) host() string {
+	if t.Connect != "" {
+		return t.Connect
+	}
+	return t.Address
+}
+
 func request(ctx context.Context, dial DialFunc, t Target, out Result) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, out.URL, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return t.client(dial, out).Do(req)
+}
+
+// client connects anew for each request.
+func (t Target) client(dial DialFunc, out Result) *http.Client {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: timeout}).DialContext
 	}
-	client := &http.Client{
+	return &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -103,11 +117,6 @@ func request(ctx context.Context, dial DialFunc, t Target, out Result) (*http.Re
 			},
 		},
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, out.URL, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	return client.Do(req)
 }
 
 func lost(err error, out Result) error {
@@ -197,8 +206,7 @@ func fingerprint(der []byte) string {
 var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
 // title is the page's title, one line, bounded; "" when there is none.
-func title(body io.Reader) string {
-	page, _ := io.ReadAll(io.LimitReader(body, pageLimit))
+func title(page []byte) string {
 	m := titleTag.FindSubmatch(page)
 	if m == nil {
 		return ""
