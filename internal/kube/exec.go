@@ -8,11 +8,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream/spdy"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/transport/spdy"
 	utilexec "k8s.io/client-go/util/exec"
+	streams "k8s.io/streaming/pkg/httpstream/spdy"
 
 	"github.com/acpflow/acpflow/internal/fault"
 )
@@ -64,7 +65,7 @@ func (c *Client) Exec(ctx context.Context, pod Pod, command ...string) (ExecResu
 		return ExecResult{}, c.fault(op, err)
 	}
 	transport.ForceAttemptHTTP2 = false // the connection is upgraded to streams
-	upgrade, err := spdy.NewRoundTripperWithConfig(spdy.RoundTripperConfig{UpgradeTransport: transport})
+	upgrade, err := streams.NewRoundTripperWithConfig(streams.RoundTripperConfig{UpgradeTransport: transport})
 	if err != nil {
 		return ExecResult{}, c.fault(op, err)
 	}
@@ -72,7 +73,7 @@ func (c *Client) Exec(ctx context.Context, pod Pod, command ...string) (ExecResu
 	if err != nil {
 		return ExecResult{}, c.fault(op, err)
 	}
-	executor, err := remotecommand.NewSPDYExecutorForTransports(wrapped, upgrade, "POST", url)
+	executor, err := remotecommand.NewSPDYExecutorForTransports(wrapped, spdy.NewUpgraderForStreaming(upgrade), "POST", url)
 	if err != nil {
 		return ExecResult{}, c.fault(op, err)
 	}
