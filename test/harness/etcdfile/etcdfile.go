@@ -15,7 +15,7 @@ func Pairs(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // it was only read
 	out := map[string]string{}
 	err = db.View(func(tx *bolt.Tx) error {
 		for err := range tx.Check() {

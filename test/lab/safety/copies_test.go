@@ -56,6 +56,22 @@ func testSnapshot(t *testing.T, r *rig) {
 	require.Equal(t, fault.Corrupt, fault.ClassOf(err), "what was damaged is told, not overwritten")
 }
 
+// testNoSpace: a node whose disk would become too full keeps nothing, and says so.
+func testNoSpace(t *testing.T, r *rig) {
+	const at = "/var/lib/acpflow/safety"
+	_, err := r.West.First.Script(t.Context(), "mkdir -p "+at+" && mount -t tmpfs -o size=16m none "+at)
+	require.NoError(t, err)
+	in := activities.SafetyInput{Scope: r.scope("west"), Run: "run-5", Label: "west"}
+	_, err = r.safety().SnapshotEtcd(t.Context(), in)
+	require.Equal(t, fault.DiskFull, fault.ClassOf(err), "%v", err)
+	require.ErrorContains(t, err, "a tenth must stay free")
+	out, err := r.West.First.Script(t.Context(), "ls "+at+"/run-5; umount "+at)
+	require.NoError(t, err)
+	assert.Empty(t, strings.TrimSpace(out))
+	_, err = r.safety().SnapshotEtcd(t.Context(), in)
+	require.NoError(t, err)
+}
+
 func testExport(t *testing.T, r *rig) {
 	in := activities.SafetyInput{Scope: r.scope("east"), Run: "run-1", Label: "east"}
 	first, err := r.safety().ExportObjects(t.Context(), in)

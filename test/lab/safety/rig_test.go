@@ -42,6 +42,7 @@ func TestSafety(t *testing.T) {
 		require.NoError(t, workload.Seed(t.Context(), side.API, side.Dynamic, seeded))
 	}
 	t.Run("snapshot", func(t *testing.T) { testSnapshot(t, r) })
+	t.Run("no space", func(t *testing.T) { testNoSpace(t, r) })
 	t.Run("export", func(t *testing.T) { testExport(t, r) })
 	t.Run("divergence", func(t *testing.T) { testDivergence(t, r) })
 	t.Run("warlock", func(t *testing.T) { testWarlock(t, r) })

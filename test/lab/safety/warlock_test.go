@@ -63,8 +63,12 @@ func testWarlock(t *testing.T, r *rig) {
 	require.NoError(t, work.AppsV1().Deployments("cpaas-system").Delete(t.Context(), "warlock", metav1.DeleteOptions{}))
 	labtest.Await(t, time.Minute, "their warlock is gone", func() error {
 		for _, name := range []string{"bare", "work"} {
-			if v, err := a.ListWarlock(t.Context(), in(name)); err != nil || v.Installed {
-				return fmt.Errorf("%s: %s (%v)", name, v.Summary, err)
+			v, err := a.ListWarlock(t.Context(), in(name))
+			if err != nil {
+				return err
+			}
+			if v.Installed {
+				return fmt.Errorf("%s: %s", name, v.Summary)
 			}
 		}
 		return nil
