@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook, CheckSyncBook, MergeKeysBook, PushPackagesBook}
+var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook, CheckSyncBook, SwitchoverBook, FailoverBook, MergeKeysBook, PushPackagesBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -27,6 +27,8 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflowWithOptions(EnableSync, pinned(EnableSyncName))
 	w.RegisterWorkflowWithOptions(CheckSync, workflow.RegisterOptions{ // a monitor's checks are short and come again: the newest build does them
 		Name: CheckSyncName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	w.RegisterWorkflowWithOptions(Switchover, pinned(SwitchoverName))
+	w.RegisterWorkflowWithOptions(Failover, pinned(FailoverName))
 	w.RegisterWorkflowWithOptions(MergeEncryptionKeys, pinned(MergeKeysName))
 	w.RegisterWorkflowWithOptions(PushPackages, pinned(PushPackagesName))
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{

@@ -48,6 +48,18 @@ func quickRead(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 5, time.Second, 10*time.Second))
 }
 
+// deadRead: a read of what is believed to be dead, while users wait. One try more
+// than one bridges a blip; each may take every connect timeout that there is.
+func deadRead(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 90*time.Second, 2, time.Second, time.Second))
+}
+
+// silence: nothing of a side may answer for as long as the site says; an attempt
+// begins anew, so few are worth it.
+func silence(ctx workflow.Context, s *site.Site, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, s.DR.Takeover.Down()+5*time.Minute, 3, time.Second, 5*time.Second))
+}
+
 // nodeRead: one exec on every node of a batch; a slow node answers in seconds,
 // a dead one costs the connect timeout.
 func nodeRead(ctx workflow.Context, summary string) workflow.Context {

@@ -36,7 +36,7 @@ func TestEveryStepOfEveryRunbookIsDescribed(t *testing.T) {
 		seen := map[string]bool{}
 		returns := 0
 		for _, s := range plan.Steps {
-			assert.Regexp(t, regexp.MustCompile(`^((west|east)\.)?(prepare|fix|execute|verify|pair|sync|check|keys|push)\.\d\d-[a-z-]+$`), s.ID)
+			assert.Regexp(t, regexp.MustCompile(`^((west|east)\.)?(prepare|fix|execute|verify|pair|sync|check|keys|push|switchover|failover)\.\d\d-[a-z0-9-]+$`), s.ID)
 			assert.False(t, seen[s.ID], "%s: %s twice", book.Name, s.ID)
 			seen[s.ID] = true
 			assert.NotEmpty(t, s.Title, s.ID)

@@ -1,0 +1,193 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks/pair"
+)
+
+// unreachable proves that nothing of the old side answers, and asks a person
+// what no probe can tell: whether it is off, or only cut off from here.
+func (t *takeover) unreachable() Step {
+	limit := t.site.DR.Takeover.Down()
+	return Step{
+		StepInfo: StepInfo{
+			ID: t.id("02-unreachable"), Title: fmt.Sprintf("Nothing of %s answers for %s, and a person confirms that it is down or fenced", t.from.Name, limit),
+			Source: []string{"DR-02", "DR-41"}, Effect: Read, Strict: true, Waits: limit.Seconds(),
+			Calls: []string{
+				fmt.Sprintf("connect to the nodes and the VIP of %s, ports 22, 443, 2379, 6443   # again and again, from the worker and from every control plane of %s", t.from.Name, t.to.Name),
+				"GET /api/v1/namespaces/cpaas-system/configmaps/acpflow-sync-ledger   # on " + t.to.Name + ": when both sides were last equal",
+			},
+		},
+		Ask: func(ctx workflow.Context) (string, error) {
+			if t.out.Request.DryRun {
+				return "", nil
+			}
+			if err := t.proveDown(ctx); err != nil {
+				return "", err
+			}
+			if err := t.readLedger(ctx); err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("Is %s down or fenced, and will it stay so? %s. No probe can tell a dead side from one that is only cut off from here: "+
+				"if %s still works for its users or comes back by itself, both sides are primary at once and what users write on one of them is lost. "+
+				"Approve when somebody has seen to it that it is switched off or cut off. %s then goes on to become the primary. Known of the data: %s",
+				t.who(t.from), strings.TrimSuffix(t.down.Summary, "."), t.from.Name, t.who(t.to), t.knownOfData(workflow.Now(ctx))), nil
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			if t.silent == nil { // a dry run, where nobody was asked
+				err := t.proveDown(ctx)
+				return t.down, err
+			}
+			return t.down, t.stillDown(ctx) // the person may have answered much later
+		},
+	}
+}
+
+func (t *takeover) proveDown(ctx workflow.Context) error {
+	began := workflow.Now(ctx)
+	limit := t.site.DR.Takeover.Down()
+	in := activities.UnreachableInput{PairInput: t.pair(), For: limit}
+	down, err := resultOf[activities.Evidence](silence(ctx, t.site, fmt.Sprintf("See that nothing of %s answers for %s", t.from.Name, limit)), pairSides.ProveUnreachable, in)
+	if err != nil {
+		t.silent = nil
+		return err
+	}
+	t.down = down
+	if t.silent == nil {
+		t.silent = &began
+	}
+	return nil
+}
+
+// stillDown demands one more round without an answer.
+func (t *takeover) stillDown(ctx workflow.Context) error {
+	seen, err := resultOf[activities.Reachability](quickRead(ctx, "See that "+t.from.Name+" is still down"), pairSides.WhoAnswers, t.pair())
+	switch {
+	case err != nil:
+		return err
+	case len(seen.Answers) > 0:
+		return gateFault("fail over to "+t.to.Name, fmt.Sprintf("fence %[1]s and retry, or abort and use acpflow switchover: both sides are alive, so nothing need be lost", t.from.Name),
+			"%s is back: %s", t.from.Name, several(seen.Answers))
+	case seen.Probes == 0:
+		return gateFault("fail over to "+t.to.Name, "see that the worker reaches "+t.to.Name+", then retry", "nothing was probed, so nobody knows whether %s is down", t.from.Name)
+	}
+	return nil
+}
+
+// readLedger reads what the new side remembers of earlier checks. One of the
+// other direction tells nothing of this one.
+func (t *takeover) readLedger(ctx workflow.Context) error {
+	side, err := resultOf[pair.Side](watching(ctx, "Read the ledger of "+t.to.Name), pairSides.ObserveSide, activities.SideInput{Scope: t.scope(t.to)})
+	if err != nil {
+		return err
+	}
+	if side.Fault != nil {
+		return gateFault("read the ledger of "+t.to.Name, "see why it does not answer, then retry", "%s can't be reached: %s", t.to.Name, side.Fault.Message)
+	}
+	ledger, err := side.Ledger.Get()
+	if err != nil { // nobody knows is an answer here: the question says so
+		workflow.GetLogger(ctx).Warn("the ledger can't be read", "error", err)
+	}
+	t.good = nil
+	if g := ledger.Good; g != nil && g.From == t.from.Name && g.To == t.to.Name {
+		t.good = g
+		t.rec.RPO = &RPO{EqualAt: &g.At, UnknownSeconds: t.since(g.At, workflow.Now(ctx)).Seconds()}
+	} else {
+		t.rec.RPO = &RPO{}
+	}
+	t.rec.RPO.Text = t.knownOfData(workflow.Now(ctx))
+	t.entitle()
+	return nil
+}
+
+// since is for how long the old side may have been written to after a moment:
+// until it was first seen not to answer.
+func (t *takeover) since(at, now time.Time) time.Duration {
+	end := now
+	if t.silent != nil {
+		end = *t.silent
+	}
+	return max(end.Sub(at), 0).Round(time.Second)
+}
+
+// knownOfData is the RPO statement of a failover.
+func (t *takeover) knownOfData(now time.Time) string {
+	if t.good == nil {
+		return Unverified + ": no check that found both sides equal is known, so nobody can tell what is missing on " + t.to.Name
+	}
+	g := t.good
+	return fmt.Sprintf("%s: both sides were known to be equal at %s (%d keys, %s at revision %d); what was written to %s in the %s after that may be missing on %s",
+		Unverified, g.At.UTC().Format("2006-01-02 15:04:05 UTC"), g.Compared, g.From, g.Primary.Revision, t.from.Name, t.since(g.At, now), t.to.Name)
+}
+
+// lastGood takes the place of the comparison, which needs both sides: what the
+// ledger knows, and whether the new side hangs together in itself.
+func (t *takeover) lastGood() Step {
+	return Step{
+		StepInfo: StepInfo{
+			ID: t.id("06-last-good"), Title: fmt.Sprintf("What is known of %s: when both sides were last equal, its owners, its Machines", t.to.Name),
+			Source: []string{"DR-33", "DR-41"}, Effect: Read, Strict: true,
+			Calls: []string{
+				"GET /api/v1/namespaces/cpaas-system/configmaps/acpflow-sync-ledger   # on " + t.to.Name,
+				"etcd Range /registry on " + t.to.Name + "   # owner references that lead nowhere",
+				"kubectl get machines.platform.tkestack.io   # on " + t.to.Name + ": all Running, none being deleted",
+			},
+		},
+		Ask: func(ctx workflow.Context) (string, error) {
+			if t.out.Request.DryRun {
+				return "", nil
+			}
+			evidence, err := t.sound(ctx)
+			if err != nil {
+				return "", err // no question about what must not be done anyway
+			}
+			now := workflow.Now(ctx)
+			if t.good != nil && t.since(t.good.At, now) <= 2*t.site.DR.Sync.Interval() {
+				t.sounded = &evidence
+				return "", nil
+			}
+			return fmt.Sprintf("Go on although more than two checks' time of data is not accounted for? %s. Nothing brings it back to %s later: it can only be compared, and copied by hand, when %s is back (acpflow reprotect captures the difference before it is overwritten). "+
+				"Next the synchronizer is removed from %s, which ends the copying", t.knownOfData(now), t.to.Name, t.from.Name, t.to.Name), nil
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			if just := t.sounded; just != nil { // nobody was asked, so no time has passed
+				t.sounded = nil
+				return *just, nil
+			}
+			return t.sound(ctx)
+		},
+	}
+}
+
+// sound demands that every owner on the new side is there and every Machine runs.
+func (t *takeover) sound(ctx workflow.Context) (activities.Evidence, error) {
+	var machines activities.MachinesView
+	said, err := together(ctx,
+		func(ctx workflow.Context) (string, error) { return "", t.readLedger(ctx) },
+		func(ctx workflow.Context) (string, error) {
+			owners, err := t.ownersThere(ctx)
+			return owners.Summary, err
+		},
+		func(ctx workflow.Context) (_ string, err error) {
+			machines, err = t.machinesRun(ctx, t.to, nil)
+			return machines.Summary, err
+		})
+	if err != nil {
+		return activities.Evidence{}, err
+	}
+	return activities.Evidence{Summary: t.knownOfData(workflow.Now(ctx)) + "; " + said[1] + "; " + said[2], Host: t.to.Name,
+		Facts: map[string]string{"good": goodAt(t.good), "machines": fmt.Sprint(machines.Total), "digest": machines.Digest}}, nil
+}
+
+func goodAt(g *pair.Good) string {
+	if g == nil {
+		return "never"
+	}
+	return g.At.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,281 @@
+package workflows
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/internal/etcd"
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/site"
+)
+
+// lookLasts is how long a last look is good enough to ask a person by; for the act
+// itself it is made anew.
+const lookLasts = time.Minute
+
+// lastLook sees, before anything that can't be taken back, that nothing copies
+// and nothing can, and in a failover that the old side is still away.
+func (t *takeover) lastLook() Step {
+	return Step{
+		StepInfo: StepInfo{
+			ID: t.id("12-last-look"), Title: "Nothing copies in any direction, and nothing can", Source: []string{"DR-01", "DR-41", "DR-42"}, Effect: Read,
+			Calls: t.lookCalls(),
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			said, err := t.nothingCopies(ctx)
+			if err != nil {
+				return activities.Evidence{}, err
+			}
+			if drift := t.drifted(ctx); drift != "" {
+				said = append(said, drift)
+			}
+			return activities.Evidence{Summary: strings.Join(said, "; ")}, nil
+		},
+	}
+}
+
+func (t *takeover) lookCalls() []string {
+	var out []string
+	for _, c := range t.alive() {
+		out = append(out, readPluginCall+"   # on "+c.Name+": nothing of it",
+			fmt.Sprintf("connect to %s port %d   # refused, and not forwarded", c.Endpoint.VIP, activities.EtcdPort))
+	}
+	if !t.planned {
+		out = append(out, "connect to the nodes and the VIP of "+t.from.Name+"   # no answer")
+	}
+	if t.planned {
+		out = append(out, "compare both etcds from where they were equal on   # what was written to "+t.from.Name+" since: said before the name moves")
+	}
+	return append(out, "kubectl get machines.platform.tkestack.io   # on "+t.to.Name)
+}
+
+// nothingCopies demands that no reachable side has a synchronizer, that etcd's
+// port of every reachable VIP is closed, that a dead primary is still dead, and
+// that no Machine has gone since the last look.
+func (t *takeover) nothingCopies(ctx workflow.Context) ([]string, error) {
+	var looks []func(workflow.Context) (string, error)
+	if !t.planned {
+		looks = append(looks, func(ctx workflow.Context) (string, error) {
+			return "nothing of " + t.from.Name + " answers", t.stillDown(ctx)
+		})
+	}
+	for _, c := range t.alive() {
+		looks = append(looks, func(ctx workflow.Context) (string, error) { return t.noSynchronizer(ctx, c) })
+	}
+	for _, c := range []*site.Cluster{t.from, t.to} {
+		looks = append(looks, func(ctx workflow.Context) (string, error) { return t.etcdClosed(ctx, c) })
+	}
+	looks = append(looks, func(ctx workflow.Context) (string, error) {
+		view, err := t.machinesRun(ctx, t.to, t.seen)
+		if err == nil {
+			t.seen = &view
+		}
+		return view.Summary, err
+	})
+	t.looked = nil
+	said, err := together(ctx, looks...)
+	if err == nil {
+		now := workflow.Now(ctx)
+		t.looked = &now
+	}
+	return said, err
+}
+
+func (t *takeover) noSynchronizer(ctx workflow.Context, c *site.Cluster) (string, error) {
+	view, err := newSync(t.site, t.to, t.out).read(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if left := view.Left(); len(left) > 0 {
+		return "", gateFault("see that nothing copies", "abort, or remove it and retry", "a synchronizer is on %s: %s", c.Name, strings.Join(left, ", "))
+	}
+	return "no synchronizer on " + c.Name, nil
+}
+
+// etcdClosed demands that etcd's port of a side's VIP is closed, or owed.
+func (t *takeover) etcdClosed(ctx workflow.Context, c *site.Cluster) (string, error) {
+	if activities.Bare(c) {
+		return fmt.Sprintf("the VIP of %s is a node's own address, nothing forwards port %d", c.Name, activities.EtcdPort), nil
+	}
+	dead := !t.planned && c == t.from
+	if dead && t.owes(c.Name, activities.OwedClosePort, activities.EtcdPort) {
+		return fmt.Sprintf("port %d of %s is owed, and nothing answers there", activities.EtcdPort, c.Name), nil
+	}
+	look := (&portBefore{site: t.site, cluster: c, port: activities.EtcdPort}).now
+	if dead {
+		look = func(ctx workflow.Context) (activities.PortState, error) {
+			return t.lookAtDead(ctx, c, activities.EtcdPort)
+		}
+	}
+	state, err := look(ctx)
+	switch {
+	case dead && away(ctx, err):
+		return fmt.Sprintf("port %d of %s was closed; its load balancer can't be reached now", activities.EtcdPort, c.Name), nil
+	case err != nil:
+		return "", err
+	case state.Reachable || state.Configured:
+		return "", gateFault("see that nothing can copy", fmt.Sprintf("remove the forwarding of port %d from %s, or abort; then retry", activities.EtcdPort, c.Endpoint.VIP),
+			"port %d of %s (%s) is open", activities.EtcdPort, c.Endpoint.VIP, c.Name)
+	}
+	return fmt.Sprintf("port %d of %s is closed", activities.EtcdPort, c.Name), nil
+}
+
+// drifted tells, in a switchover, what was written to the old side since both
+// were equal: it is not on the new one. Nothing forbids it, but a person should
+// know before the name moves. What can't be told is said, too.
+func (t *takeover) drifted(ctx workflow.Context) string {
+	if !t.planned || t.equal == nil {
+		return ""
+	}
+	in := activities.ProveInput{Site: *t.site, Primary: t.from.Name, Standby: t.to.Name}
+	if t.equal.mark.Usable() {
+		in.Since = &t.equal.mark
+	}
+	p, err := resultOf[etcd.Proof](comparing(ctx, "See what was written since both sides were equal"), consistency.Prove, in)
+	if err != nil {
+		t.rec.RPO = &RPO{EqualAt: &t.equal.at, Text: fmt.Sprintf("%s; what was written to %s later could not be told: %s", t.equal, t.from.Name, clip(plainText(err), 300))}
+	} else if p.Taken.IsZero() || p.Missed+p.Different > 0 {
+		t.rec.RPO = &RPO{Verified: true, EqualAt: &t.equal.at, Text: fmt.Sprintf("%s; since then %d keys that %s has are not on %s, and %d are different there", t.equal, p.Missed, t.from.Name, t.to.Name, p.Different)}
+	} else {
+		t.rec.RPO = &RPO{Verified: true, EqualAt: &p.Taken, Text: fmt.Sprintf("%s, and still at %s nothing had been written to %s that %s does not have",
+			t.equal, p.Taken.UTC().Format("15:04:05 UTC"), t.from.Name, t.to.Name)}
+	}
+	t.entitle()
+	return t.rec.RPO.Text
+}
+
+// record says on the new side who is who from now on, and what is owed, before
+// the name moves: whoever looks there later must not take it for a standby.
+func (t *takeover) record() Step {
+	return Step{
+		StepInfo: StepInfo{
+			ID: t.id("12-record"), Title: "Record on " + t.to.Name + " who is primary, and what is owed", Source: []string{"DR-01", "DR-43"}, Effect: Write,
+			Calls: []string{"PUT /api/v1/namespaces/cpaas-system/configmaps/acpflow-pair   # on " + t.to.Name + "; never synchronised"},
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) { return t.write(ctx, t.to, t.entry(ctx)) },
+		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
+			if t.before == nil {
+				in := activities.ForgetRecordInput{Scope: t.scope(t.to), Run: runID(ctx)}
+				return resultOf[activities.Evidence](nodeWrite(ctx, "Undo: forget what was recorded on "+t.to.Name), pairSides.ForgetPairRecord, in)
+			}
+			back := *t.before
+			back.Since, back.Run = workflow.Now(ctx).UTC(), runID(ctx)
+			return t.write(ctx, t.to, back)
+		},
+	}
+}
+
+// entry is what is recorded.
+func (t *takeover) entry(ctx workflow.Context) activities.PairRecord {
+	return activities.PairRecord{Primary: t.to.Name, PrimaryUID: t.rec.ToUID, Standby: t.from.Name, StandbyUID: t.rec.FromUID,
+		Since: workflow.Now(ctx).UTC(), Run: runID(ctx), Mode: t.rec.Mode, Owed: t.debts()}
+}
+
+func (t *takeover) write(ctx workflow.Context, on *site.Cluster, record activities.PairRecord) (activities.Evidence, error) {
+	in := activities.WriteRecordInput{Scope: t.scope(on), Record: record}
+	return resultOf[activities.Evidence](nodeWrite(ctx, "Record on "+on.Name+" who is primary"), pairSides.WritePairRecord, in)
+}
+
+// pointName is the point of no return: users write to the new side from now on.
+func (t *takeover) pointName() Step {
+	step := pointPlatform(t.id("13-point-dns"), fmt.Sprintf("Point %s at %s (%s)", t.site.Platform.Address, t.to.Name, strings.Join(activities.ClusterAddresses(t.site, t.to), ", ")), t.site, t.to, nil)
+	step.Source, step.Effect = []string{"DR-42"}, Destructive
+	step.PointOfNoReturn, step.Strict = true, true
+	if t.site.DR.DNS != nil {
+		step.Waits = float64(t.site.DR.DNS.TTL)
+	}
+	step.Calls = append(append([]string{"# the last look again, right before:"}, t.lookCalls()...), step.Calls...)
+	point := step.Do
+	step.Ask = func(ctx workflow.Context) (string, error) {
+		if t.pointed != nil { // it was approved, and the name may lead to both sides now
+			return "", nil
+		}
+		if t.looked == nil || workflow.Now(ctx).Sub(*t.looked) > lookLasts {
+			if _, err := t.nothingCopies(ctx); err != nil {
+				return "", err
+			}
+		}
+		return t.lastQuestion(), nil
+	}
+	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
+		if t.pointed == nil || !t.halfMoved(ctx) {
+			if _, err := t.nothingCopies(ctx); err != nil { // the name was not told to move, so an abort still undoes everything
+				return activities.Evidence{}, temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
+			}
+			t.drifted(ctx)
+			now := workflow.Now(ctx)
+			t.pointed = &now
+		}
+		evidence, err := point(ctx)
+		switch {
+		case err == nil:
+			t.moved(workflow.Now(ctx))
+		case isType(err, string(fault.Refused)): // nothing was changed: what is true now need not be when it is tried again
+			t.pointed = nil
+		}
+		return evidence, err
+	}
+	return step
+}
+
+// halfMoved reports whether a server is known to lead to the new side already.
+// Then no look may hold up the rest; where that is not known, it is looked again.
+func (t *takeover) halfMoved(ctx workflow.Context) bool {
+	now, err := lookUpPlatform(ctx, t.site)
+	if err != nil {
+		return false
+	}
+	for _, server := range slices.Sorted(maps.Keys(now.Answers)) {
+		if slices.ContainsFunc(activities.ClusterAddresses(t.site, t.to), func(a string) bool { return slices.Contains(now.Answers[server], a) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// moved completes the RPO when the name leads to the new side everywhere.
+func (t *takeover) moved(now time.Time) {
+	t.led = &now
+	if r := t.rec.RPO; r != nil && t.planned && r.EqualAt != nil {
+		r.UnknownSeconds = max(now.Sub(*r.EqualAt), 0).Seconds()
+		r.Text += fmt.Sprintf("; what caches and open connections still wrote to %s in the %s until the name led to %s everywhere is not on %s",
+			t.from.Name, now.Sub(*r.EqualAt).Round(time.Second), t.to.Name, t.to.Name)
+	}
+}
+
+func (t *takeover) lastQuestion() string {
+	text := fmt.Sprintf("Make %s the primary in place of %s? %s will be pointed at %s. ", t.who(t.to), t.who(t.from), t.site.Platform.Address, strings.Join(activities.ClusterAddresses(t.site, t.to), " and "))
+	if t.rec.RPO != nil {
+		text += "Known of the data: " + t.rec.RPO.Text + ". "
+	}
+	if owed := t.debts(); len(owed) > 0 {
+		text += "Owed, because it could not be reached: " + debtText(owed) + ". "
+	}
+	if t.planned {
+		text += fmt.Sprintf("Nothing is copied any more: what users write to %s while this waits will be missing on %s. ", t.from.Name, t.to.Name)
+	}
+	if d := t.site.DR.DNS; d == nil || d.Driver == site.DNSManual {
+		text += "After the approval you are asked to change the name by hand. "
+	}
+	back := "and proves that both sides are alike"
+	if !t.planned {
+		back = "but proves nothing while " + t.from.Name + " is away"
+	}
+	return text + fmt.Sprintf("From then on users write to %s and an abort puts nothing back; the way back is acpflow reprotect and another switchover, and whatever only %s holds is overwritten by that. "+
+		"An abort now opens the ports and installs the synchronizer again, %s", t.to.Name, t.from.Name, back)
+}
+
+func debtText(owed []activities.Owed) string {
+	out := make([]string, len(owed))
+	for i, o := range owed {
+		out[i] = o.String()
+	}
+	return strings.Join(out, ", ")
+}

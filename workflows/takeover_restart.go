@@ -1,0 +1,144 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/internal/kube"
+	"github.com/acpflow/acpflow/internal/syncplugin"
+	"github.com/acpflow/acpflow/site"
+)
+
+var workloads *activities.Workloads
+
+var transformerGroup = []activities.ServiceGroup{activities.Transformer}
+
+// restarts make everything that remembers the old primary look the name up anew
+// (DR-43). They do not wait for one another.
+func (t *takeover) restarts() []Step {
+	out := []Step{
+		t.restartStep("17-elasticsearch", "Restart Elasticsearch on "+t.to.Name, elasticsearchGroup),
+		t.restartStep("18-monitoring", "Restart the monitoring on "+t.to.Name, activities.AfterSync[1:]),
+		t.restartStep("19-transformer", "Restart the cluster-transformer on "+t.to.Name, transformerGroup),
+	}
+	for _, w := range t.site.DR.Takeover.WorkloadClusters {
+		out = append(out, t.warlock(w))
+	}
+	return out
+}
+
+func (t *takeover) restartStep(id, title string, groups []activities.ServiceGroup) Step {
+	calls := make([]string, len(groups))
+	for i, g := range groups {
+		calls[i] = fmt.Sprintf("kubectl delete po -n %s -l '%s'   # if installed; each by its UID, then until as many are Ready", syncplugin.Namespace, g.Selector)
+	}
+	return Step{
+		StepInfo: StepInfo{ID: t.id(id), Title: title, Source: []string{"DR-43"}, Effect: Write, Skippable: true, Calls: calls},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			if t.lists[id] == nil { // a retry waits for the successors of the first ones, and deletes none of them
+				found, err := t.list(ctx, groups)
+				if err != nil {
+					return activities.Evidence{}, err
+				}
+				t.lists[id] = found
+			}
+			t.noneOf(t.lists[id])
+			return t.restart(ctx, t.lists[id])
+		},
+	}
+}
+
+// list finds the Pods of some services of the new side.
+func (t *takeover) list(ctx workflow.Context, groups []activities.ServiceGroup) ([]activities.ServiceGroup, error) {
+	in := activities.ServicesInput{Scope: t.scope(t.to), Groups: groups}
+	view, err := resultOf[activities.ServicesView](quickRead(ctx, "Find the Pods of "+groups[0].Name), (*activities.Sync)(nil).ListServices, in)
+	return view.Groups, err
+}
+
+// restart deletes the Pods that were listed and waits for their successors.
+func (t *takeover) restart(ctx workflow.Context, groups []activities.ServiceGroup) (activities.Evidence, error) {
+	in := activities.ServicesInput{Scope: t.scope(t.to), Groups: groups, Settle: t.site.Policy.Stall()}
+	evidence, err := resultOf[activities.Evidence](settling(ctx, t.site, "Restart "+groups[0].Name+" on "+t.to.Name), (*activities.Sync)(nil).RestartServices, in)
+	if err == nil {
+		for _, g := range groups {
+			t.restarted("", g.Pods)
+		}
+	}
+	return evidence, err
+}
+
+func (t *takeover) restarted(cluster string, pods []kube.Pod) {
+	for _, p := range pods {
+		line := fmt.Sprintf("%s/%s %s", p.Namespace, p.Name, p.UID)
+		if cluster != "" {
+			line += " of " + cluster
+		}
+		if !slices.Contains(t.rec.Restarted, line) {
+			t.rec.Restarted = append(t.rec.Restarted, line)
+		}
+	}
+}
+
+// noneOf notes what is not installed, and reports whether that is all of it.
+func (t *takeover) noneOf(groups []activities.ServiceGroup) bool {
+	none := true
+	for _, g := range groups {
+		if len(g.Pods) > 0 {
+			none = false
+			continue
+		}
+		t.absent(g.Name)
+	}
+	return none
+}
+
+func (t *takeover) absent(name string) {
+	if !slices.Contains(t.rec.NotInstalled, name) {
+		t.rec.NotInstalled = append(t.rec.NotInstalled, name)
+	}
+}
+
+// warlock restarts what sends a workload cluster's monitoring. One that can't be
+// reached is owed: it must not keep the others, or the platform's users, waiting.
+func (t *takeover) warlock(w site.WorkloadCluster) Step {
+	id := "20-warlock-" + w.Name
+	var found *activities.Warlock
+	return Step{
+		StepInfo: StepInfo{ID: t.id(id), Title: "Restart warlock on workload cluster " + w.Name + ", or owe it", Source: []string{"DR-43"}, Effect: Write, Skippable: true,
+			Calls: []string{"kubectl delete po -n cpaas-system -l service_name=warlock   # on " + w.Name + ", if installed; each by its UID, then until as many are Ready"}},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			t.rec.Owed = slices.DeleteFunc(t.rec.Owed, func(o activities.Owed) bool { return sameDebt(o, w.Name, activities.OwedWarlock, 0) })
+			in := activities.WorkloadInput{Site: *t.site, Name: w.Name, Settle: t.site.Policy.Stall()}
+			var evidence activities.Evidence
+			err := func() error {
+				if found == nil {
+					view, err := resultOf[activities.Warlock](nodeRead(ctx, "Find warlock on "+w.Name), workloads.ListWarlock, in)
+					if err != nil {
+						return err
+					}
+					found = &view
+				}
+				if len(found.Pods) == 0 {
+					if evidence = found.Evidence; !found.Installed {
+						t.absent("warlock of " + w.Name)
+					}
+					return nil
+				}
+				var err error
+				in.Pods = found.Pods
+				evidence, err = resultOf[activities.Evidence](settling(ctx, t.site, "Restart warlock on "+w.Name), workloads.RestartWarlock, in)
+				return err
+			}()
+			if away(ctx, err) {
+				return t.owe(ctx, activities.Owed{Cluster: w.Name, Action: activities.OwedWarlock, Why: clip(plainText(err), 500)}), nil
+			}
+			if err == nil {
+				t.restarted(w.Name, found.Pods)
+			}
+			return evidence, err
+		},
+	}
+}
