@@ -51,13 +51,13 @@ func (a *Sides) IdentifySides(ctx context.Context, in IdentifyInput) (Identity, 
 			return Identity{}, err
 		}
 		group.Go(func() error {
-			tries := readTries // a blip should not stop a takeover
+			start, tries := time.Now(), readTries // a blip should not stop a takeover
 			if in.mayBeAway(scope.Cluster) {
 				tries = 1
 			}
 			for try := 1; ; try++ {
 				looks[i] = a.identify(ctx, scope)
-				if looks[i].err == nil || try == tries || fault.ClassOf(looks[i].err).Permanent() || pause(ctx, readPause) != nil {
+				if looks[i].err == nil || try == tries || time.Since(start) > longBlip || fault.ClassOf(looks[i].err).Permanent() || pause(ctx, readPause) != nil {
 					return ctx.Err()
 				}
 			}
@@ -76,6 +76,9 @@ func (a *Sides) IdentifySides(ctx context.Context, in IdentifyInput) (Identity, 
 	}
 	return in.identity(looks), nil
 }
+
+// longBlip is when silence is no blip any more.
+const longBlip = 8 * time.Second
 
 // identityLook is one look at who a side is.
 type identityLook struct {

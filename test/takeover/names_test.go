@@ -15,6 +15,7 @@ import (
 	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/installer/pki"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 )
@@ -82,6 +83,29 @@ func (r *rig) inPods() {
 	assert.False(r, wrong.Absent)
 	assert.Equal(r, []string{r.West.Cluster.Endpoint.VIP}, wrong.Answers)
 	assert.Contains(r, wrong.Why, r.West.Cluster.Endpoint.VIP)
+
+	// A cache that knows the old address is mended by a restart of coredns.
+	require.NoError(r, r.Lab.BreakClusterDNS(r.Context(), "east", lab.ClusterDNSFaults{MinTTL: time.Hour}))
+	require.NoError(r, r.Lab.PointPlatform(r.Context(), "east"))
+	time.Sleep(12 * time.Second) // more than the record's lifetime in every other cache
+	stale := look("east")
+	assert.False(r, stale.Right)
+	assert.Equal(r, []string{r.West.Cluster.Endpoint.VIP}, stale.Answers)
+	r.restart(activities.CoreDNS)
+	labtest.Await(r, 30*time.Second, "a restart mends it", func() error {
+		if out := look("east"); !out.Right {
+			return fault.New(fault.Failed, "look up", out.Why, "", nil)
+		}
+		return nil
+	})
+	require.NoError(r, r.Lab.MendClusterDNS(r.Context(), "east"))
+	require.NoError(r, r.Lab.PointPlatform(r.Context(), "west"))
+	labtest.Await(r, time.Minute, "the name is back", func() error {
+		if out := look("west"); !out.Right {
+			return fault.New(fault.Failed, "look up", out.Why, "", nil)
+		}
+		return nil
+	})
 
 	scale := func(replicas string) {
 		_, err := r.East.API.AppsV1().Deployments("cpaas-system").Patch(r.Context(), "sentry", types.MergePatchType, []byte(`{"spec":{"replicas":`+replicas+`}}`), metav1.PatchOptions{})
