@@ -25,6 +25,7 @@ type Description struct {
 type DNSDescription struct {
 	Authoritative string `json:"authoritative"` // host:port
 	Resolver      string `json:"resolver"`      // host:port
+	Secondary     string `json:"secondary"`     // host:port; answers after StartSecondary
 	TSIGName      string `json:"tsigName"`
 	TSIGAlgorithm string `json:"tsigAlgorithm"`
 	TSIGFile      string `json:"tsigFile"` // BIND key file
@@ -50,7 +51,8 @@ func (l *Lab) Describe() Description {
 		Name: s.Name, Subnet: s.Subnet.String(), Bridge: s.Bridge, Dir: s.Dir, Zone: Zone, Domain: Domain,
 		DNS: DNSDescription{
 			Authoritative: octet(s.Subnet, dnsOctet) + ":53", Resolver: s.resolver() + ":53",
-			TSIGName: TSIGName, TSIGAlgorithm: TSIGAlgorithm, TSIGFile: file(FileTSIG),
+			Secondary: s.secondary() + ":53",
+			TSIGName:  TSIGName, TSIGAlgorithm: TSIGAlgorithm, TSIGFile: file(FileTSIG),
 		},
 		SSH:      SSHDescription{User: User, Port: 22, KeyFile: file(FileKey), PasswordFile: file(FilePassword)},
 		Clusters: s.Clusters, Nodes: s.Nodes, BinDir: BinDir, SiteFile: file(FileSite), KnownHosts: file(FileKnownHosts),

@@ -26,7 +26,8 @@ const namedConf = `options {
 	dnssec-validation no;
 	recursion no;
 	allow-query { any; };
-	notify no;
+	notify explicit;
+	also-notify { %[6]s; };
 };
 key "%[2]s" { algorithm %[3]s; secret "%[4]s"; };
 zone "%[5]s" {
@@ -35,6 +36,40 @@ zone "%[5]s" {
 	update-policy { grant %[2]s zonesub ANY; };
 	allow-transfer { key "%[2]s"; };
 };
+`
+
+// The secondary is a second authoritative server, which runs only when asked for.
+const secondaryConf = `options {
+	directory "/var/cache/bind";
+	pid-file "/run/named/secondary.pid";
+	session-keyfile "/run/named/secondary-session.key";
+	listen-on { %[1]s; };
+	listen-on-v6 { none; };
+	transfer-source %[1]s;
+	dnssec-validation no;
+	recursion no;
+	allow-query { any; };
+	notify no;
+};
+controls { };
+key "%[2]s" { algorithm %[3]s; secret "%[4]s"; };
+zone "%[5]s" {
+	type secondary;
+	file "/var/lib/bind/%[5]s.secondary";
+	primaries { %[6]s key "%[2]s"; };
+};
+`
+
+const secondaryUnit = `[Unit]
+Description=Second authoritative server of the lab
+After=network.target named.service
+
+[Service]
+ExecStart=/usr/sbin/named -f -u bind -c /etc/bind/secondary.conf
+Restart=on-failure
+
+[Install]
+WantedBy=multi-user.target
 `
 
 // The resolver has a root of its own that delegates the platform's zone and
@@ -60,12 +95,14 @@ zone "." { type primary; file "/etc/bind/root.zone"; };
 // address, the caching resolver of all nodes.
 func (n *Node) seedDNS(files map[string]seedFile, keys *keyring) {
 	s := &n.lab.state
+	key := strings.TrimSuffix(TSIGName, ".")
 	rndcKey := fmt.Sprintf("key \"resolver-rndc\" { algorithm %s; secret \"%s\"; };\n", TSIGAlgorithm, keys.rndc)
 	for name, f := range map[string]seedFile{
-		"etc/bind/named.conf": {data: fmt.Sprintf(namedConf, n.Address, strings.TrimSuffix(TSIGName, "."), TSIGAlgorithm, keys.tsig, Zone),
-			mode: 0o640, owner: "bind"},
-		"var/lib/bind/" + Zone + ".zone": {data: zoneFile(s), mode: 0o644, owner: "bind"},
-		"etc/bind/resolver.conf":         {data: fmt.Sprintf(resolverConf, s.resolver()), mode: 0o640, owner: "bind"},
+		"etc/bind/named.conf":                        {data: fmt.Sprintf(namedConf, n.Address, key, TSIGAlgorithm, keys.tsig, Zone, s.secondary()), mode: 0o640, owner: "bind"},
+		"etc/bind/secondary.conf":                    {data: fmt.Sprintf(secondaryConf, s.secondary(), key, TSIGAlgorithm, keys.tsig, Zone, n.Address), mode: 0o640, owner: "bind"},
+		"etc/systemd/system/named-secondary.service": {data: secondaryUnit, mode: 0o644},
+		"var/lib/bind/" + Zone + ".zone":             {data: zoneFile(s), mode: 0o644, owner: "bind"},
+		"etc/bind/resolver.conf":                     {data: fmt.Sprintf(resolverConf, s.resolver()), mode: 0o640, owner: "bind"},
 		"etc/bind/root.zone": {data: fmt.Sprintf("$TTL 60\n@ SOA . . 1 60 60 60 60\n@ NS resolver.%[1]s.\n%[1]s. NS ns.%[1]s.\n"+
 			"ns.%[1]s. A %[2]s\nresolver.%[1]s. A %[3]s\n", Zone, n.Address, s.resolver()), mode: 0o644},
 		"etc/bind/resolver-rndc.key": {data: rndcKey, mode: 0o640, owner: "bind"},
@@ -95,6 +132,8 @@ func zoneFile(s *state) string {
 }
 
 func (s *state) resolver() string { return octet(s.Subnet, resolverOctet) }
+
+func (s *state) secondary() string { return octet(s.Subnet, secondaryOctet) }
 
 // probeDNS asks both servers for the platform's address: a server listens
 // before it has loaded its zones.

@@ -25,15 +25,18 @@ const (
 	SudoPassword Fault = "sudo"
 	// DiskFull puts the package directory on a disk of a few megabytes.
 	DiskFull Fault = "disk"
+	// ReloadFails makes systemctl reload of HAProxy fail; it serves on.
+	ReloadFails Fault = "reload"
 	// PoweredOff is a dead node.
 	PoweredOff Fault = "off"
 )
 
-// packageDir is where the Core Package goes by default (GEN-06), and fullDisk
+// reloadDropIn breaks HAProxy's reload, packageDir is where the Core Package goes by default (GEN-06), and fullDisk
 // how much fits there while DiskFull holds.
 const (
-	packageDir = "/root/cpaas-install"
-	fullDisk   = "8m"
+	reloadDropIn = "/etc/systemd/system/haproxy.service.d/lab-fault.conf"
+	packageDir   = "/root/cpaas-install"
+	fullDisk     = "8m"
 )
 
 // Faults maps every fault to what it does, for help texts.
@@ -41,6 +44,7 @@ var Faults = map[Fault]string{
 	HostKeyChanged: "a new SSH host key on the node",
 	SudoPassword:   "sudo demands a password from " + User,
 	DiskFull:       packageDir + " is a disk of " + fullDisk,
+	ReloadFails:    "HAProxy cannot be reloaded",
 	PoweredOff:     "the node is powered off",
 }
 
@@ -58,6 +62,12 @@ func (n *Node) Break(ctx context.Context, f Fault) error {
 	case DiskFull:
 		_, err := n.Script(ctx, "mkdir -p "+packageDir+"; mountpoint -q "+packageDir+
 			" || mount -t tmpfs -o size="+fullDisk+",mode=0700 lab-disk-full "+packageDir)
+		return err
+	case ReloadFails:
+		if err := n.WriteFile(ctx, reloadDropIn, []byte("[Service]\nExecReload=\nExecReload=/bin/false\n"), "0644"); err != nil {
+			return err
+		}
+		_, err := n.Exec(ctx, "systemctl", "daemon-reload")
 		return err
 	case PoweredOff:
 		return n.PowerOff(ctx)
@@ -78,6 +88,9 @@ func (n *Node) Mend(ctx context.Context, f Fault) error {
 		return n.setSudo(ctx, "NOPASSWD:ALL")
 	case DiskFull:
 		_, err := n.Script(ctx, "! mountpoint -q "+packageDir+" || umount "+packageDir)
+		return err
+	case ReloadFails:
+		_, err := n.Script(ctx, "rm -f "+reloadDropIn+"; systemctl daemon-reload")
 		return err
 	case PoweredOff:
 		return n.PowerOn(ctx)
@@ -103,4 +116,12 @@ func (n *Node) setHostKey(ctx context.Context, private, public string) error {
 
 func (n *Node) setSudo(ctx context.Context, tag string) error {
 	return n.WriteFile(ctx, "/etc/sudoers.d/"+User, []byte(User+" ALL=(ALL) "+tag+"\n"), "0440")
+}
+
+// RestartAPIServer ends the node's kube-apiserver; its kubelet starts another.
+func (n *Node) RestartAPIServer(ctx context.Context) error {
+	_, err := n.Script(ctx, `id=$(crictl ps --name kube-apiserver --quiet | head -n 1)
+test -n "$id" || { echo "no kube-apiserver runs here" >&2; exit 1; }
+crictl rm --force "$id"`)
+	return err
 }

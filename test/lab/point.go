@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -19,7 +20,12 @@ func (l *Lab) PointPlatform(ctx context.Context, cluster string) error {
 	if i < 0 {
 		return fmt.Errorf("lab %s: there is no cluster %q", l.state.Name, cluster)
 	}
-	rr, err := dns.NewRR(fmt.Sprintf("%s. %d IN A %s", Domain, recordTTL, l.state.Clusters[i].VIP))
+	return l.setPlatform(ctx, l.state.Clusters[i].VIP)
+}
+
+// setPlatform makes the platform's name lead to an address, or not exist.
+func (l *Lab) setPlatform(ctx context.Context, address string) error {
+	rr, err := dns.NewRR(fmt.Sprintf("%s. %d IN A %s", Domain, recordTTL, cmp.Or(address, "0.0.0.0")))
 	if err != nil {
 		return err
 	}
@@ -34,7 +40,9 @@ func (l *Lab) PointPlatform(ctx context.Context, cluster string) error {
 	}
 	m := new(dns.Msg).SetUpdate(Zone + ".")
 	m.RemoveRRset([]dns.RR{rr})
-	m.Insert([]dns.RR{rr})
+	if address != "" {
+		m.Insert([]dns.RR{rr})
+	}
 	m.SetTsig(TSIGName, dns.HmacSHA256, 300, time.Now().Unix())
 	c := &dns.Client{Net: "tcp", Timeout: 5 * time.Second, TsigSecret: map[string]string{TSIGName: secret}}
 	answer, _, err := c.ExchangeContext(ctx, m, l.Describe().DNS.Authoritative)

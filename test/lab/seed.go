@@ -50,7 +50,7 @@ func (n *Node) network() string {
 	text := "[Match]\nName=host0\n\n[Network]\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\n" +
 		"Address=" + n.Address + "/24\n"
 	if n.Role == DNS {
-		text += "Address=" + n.lab.state.resolver() + "/24\n"
+		text += "Address=" + n.lab.state.resolver() + "/24\nAddress=" + n.lab.state.secondary() + "/24\n"
 	}
 	return text + "Gateway=" + octet(n.lab.state.Subnet, hostOctet) + "\n"
 }

@@ -3,9 +3,11 @@ package lab
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/acpflow/acpflow/test/lab/clusterdns"
 	"github.com/acpflow/acpflow/test/lab/elastic"
+	"github.com/acpflow/acpflow/test/lab/kubelet"
 )
 
 // ClusterDNSFaults make the CoreDNS of a cluster answer wrongly.
@@ -61,6 +63,28 @@ func (l *Lab) MendElastic(ctx context.Context, cluster string) error {
 		_, err := n.Exec(ctx, "rm", "-f", elastic.FaultPath)
 		return err
 	})
+}
+
+// BreakPods keeps new Pods of services, by the label service_name, from ever
+// becoming ready. Orders before are forgotten.
+func (l *Lab) BreakPods(ctx context.Context, cluster string, services ...string) error {
+	return l.onNodes(cluster, func(n *Node) error {
+		return n.WriteFile(ctx, kubelet.PodFaults, []byte(strings.Join(services, "\n")+"\n"), "0644")
+	})
+}
+
+// MendPods lets all Pods become ready again, those that wait, too.
+func (l *Lab) MendPods(ctx context.Context, cluster string) error {
+	return l.onNodes(cluster, func(n *Node) error {
+		_, err := n.Exec(ctx, "rm", "-f", kubelet.PodFaults)
+		return err
+	})
+}
+
+// SetMachinePhase changes the phase of a Machine in the API of a cluster, for
+// example to Failed, as the platform would.
+func (l *Lab) SetMachinePhase(ctx context.Context, cluster, machine, phase string) error {
+	return l.onInstalled(ctx, cluster, "machine-phase", machine, phase)
 }
 
 // onNodes does something on all nodes of a cluster.

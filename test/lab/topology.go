@@ -34,12 +34,13 @@ var BalancerPorts = []int{80, 443, 2379, 6443, 11443}
 // The fixed last octets of a lab's /24. Cluster i owns the ten addresses from
 // firstCluster+10*i: its balancer, then control planes, then workers.
 const (
-	hostOctet     = 1
-	dnsOctet      = 2
-	resolverOctet = 3
-	firstCluster  = 10
-	maxClusters   = 20
-	maxNodes      = 9
+	hostOctet      = 1
+	dnsOctet       = 2
+	resolverOctet  = 3
+	secondaryOctet = 4
+	firstCluster   = 10
+	maxClusters    = 20
+	maxNodes       = 9
 )
 
 // Zone is the platform's DNS zone, Domain the platform access address in it.

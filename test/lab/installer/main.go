@@ -50,7 +50,7 @@ func command(name string) *cobra.Command {
 	}
 	root := &cobra.Command{Use: "minialauda", Short: "Stand-in installer of the container platform", SilenceUsage: true}
 	root.AddCommand(newSetupFault(), newBootstrap(), newServe(), newKubelet(), newConsole(), newSyncImages(), newPublishSync(),
-		newPod(), newClusterDNS(), newElasticTemplate(), newElasticPassword(), newWorkloadCluster())
+		newPod(), newClusterDNS(), newElasticTemplate(), newElasticPassword(), newWorkloadCluster(), newMachinePhase())
 	return root
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -106,4 +107,15 @@ func newWorkloadCluster() *cobra.Command {
 		return i.Workload(cmd.Context())
 	}
 	return cmd
+}
+
+func newMachinePhase() *cobra.Command {
+	return &cobra.Command{Use: "machine-phase NAME PHASE", Short: "Change the phase of a Machine", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+		api, err := adminAPI()
+		if err != nil {
+			return err
+		}
+		return api.Do(cmd.Context(), http.MethodPatch, "/apis/platform.tkestack.io/v1/machines/"+args[0]+"/status", kubeapi.MergePatch,
+			kubeapi.Object{"status": kubeapi.Object{"phase": args[1]}}, nil)
+	}}
 }

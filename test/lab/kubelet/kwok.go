@@ -1,9 +1,14 @@
 package kubelet
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +24,10 @@ import (
 //go:embed stages.yaml
 var stages []byte
 
+// PodFaults of a node names services, by the label service_name, whose new Pods
+// never become ready.
+const PodFaults = "/etc/acp-lab/pods-never-ready"
+
 const (
 	kubeletDir = "/var/lib/kubelet"
 	servePort  = "10250"
@@ -32,12 +41,19 @@ const (
 func keepKwok(ctx context.Context, c Config) {
 	file := filepath.Join(kubeletDir, "kwok-stages.yaml")
 	for ctx.Err() == nil {
-		if err := os.WriteFile(file, stages, 0o600); err != nil {
+		orders, err := os.ReadFile(PodFaults)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			slog.Error("kwok", "error", err)
-		} else if err := defineLogs(ctx, c); err != nil {
+		}
+		if err := os.WriteFile(file, stagesFor(orders), 0o600); err != nil {
+			slog.Error("kwok", "error", err)
+		} else if err := prepareAPI(ctx, c); err != nil {
 			slog.Debug("kwok", "error", err)
 		} else {
-			runKwok(ctx, c, file)
+			life, end := context.WithCancel(ctx)
+			go endOnChange(life, end, orders)
+			runKwok(life, c, file)
+			end()
 		}
 		select {
 		case <-ctx.Done():
@@ -46,9 +62,38 @@ func keepKwok(ctx context.Context, c Config) {
 	}
 }
 
-// defineLogs waits for the API and defines the kind that tells kwok where the
-// log of a Pod is: kwok does not wait for it.
-func defineLogs(ctx context.Context, c Config) error {
+// stagesFor leaves Pods of the services in orders, one a line, as they are when
+// they were scheduled: they never become ready.
+func stagesFor(orders []byte) []byte {
+	services := strings.Fields(string(orders))
+	if len(services) == 0 {
+		return stages
+	}
+	const pending = `    - {key: '.status.phase', operator: In, values: ["Pending"]}` + "\n"
+	never := fmt.Sprintf("    - {key: '.metadata.labels[\"service_name\"]', operator: NotIn, values: [%s]}\n", strings.Join(services, ", "))
+	return bytes.Replace(stages, []byte(pending), []byte(pending+never), 1)
+}
+
+// endOnChange ends kwok, which reads its stages once, when orders change.
+func endOnChange(ctx context.Context, end context.CancelFunc, orders []byte) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now, err := os.ReadFile(PodFaults); (err == nil || errors.Is(err, fs.ErrNotExist)) && !bytes.Equal(now, orders) {
+			end()
+			return
+		}
+	}
+}
+
+// prepareAPI waits for the API and defines the kind that tells kwok where the
+// log of a Pod is: kwok does not wait for it. It takes the node from the kwok before.
+func prepareAPI(ctx context.Context, c Config) error {
 	client, err := connect(c)
 	if err != nil {
 		return err
@@ -67,7 +112,16 @@ func defineLogs(ctx context.Context, c Config) error {
 	}); err != nil {
 		return err
 	}
-	return client.Get(ctx, "/apis/kwok.x-k8s.io/v1alpha1/logs?limit=1", nil)
+	if err := client.Get(ctx, "/apis/kwok.x-k8s.io/v1alpha1/logs?limit=1", nil); err != nil {
+		return err
+	}
+	// The Lease of a kwok that ended names its process, so the next one would
+	// wait 40 seconds for it; a kubelet that restarts does not.
+	err = client.Do(ctx, http.MethodDelete, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/"+c.NodeName, "", nil, nil)
+	if kubeapi.IsCode(err, http.StatusNotFound) {
+		return nil
+	}
+	return err
 }
 
 // inPod runs a command with /etc/resolv.conf of a Pod: commands in Pods are

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/acpflow/acpflow/test/lab/kubeapi"
 	"github.com/acpflow/acpflow/test/lab/synchronizer"
+	"github.com/acpflow/acpflow/test/lab/synchronizer/faults"
 )
 
 const (
@@ -74,6 +76,25 @@ func reconcilePlugins(ctx context.Context, api *kubeapi.Client) error {
 		}
 		if err := reconcilePlugin(ctx, api, m); err != nil {
 			return fmt.Errorf("%s: %w", m.Metadata.Name, err)
+		}
+	}
+	if slices.ContainsFunc(list.Items, func(m module) bool { return m.plugin() == synchronizer.Plugin }) {
+		return nil
+	}
+	return collectGarbage(ctx, api)
+}
+
+// collectGarbage deletes the Machines that orders name: what the vendor warns of
+// when the synchronizer is uninstalled over a difference.
+func collectGarbage(ctx context.Context, api *kubeapi.Client) error {
+	orders, err := faults.Read(faults.Path)
+	if err != nil {
+		return err
+	}
+	for _, name := range orders.GarbageMachines {
+		err := api.Do(ctx, http.MethodDelete, "/apis/platform.tkestack.io/v1/machines/"+name, "", nil, nil)
+		if err != nil && !kubeapi.IsCode(err, http.StatusNotFound) {
+			return err
 		}
 	}
 	return nil

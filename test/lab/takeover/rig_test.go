@@ -42,6 +42,13 @@ func TestTakeoverLab(t *testing.T) {
 		{"pinned CoreDNS", (*rig).pinnedCoreDNS},
 		{"log store refuses", (*rig).logStoreRefuses},
 		{"workload cluster", (*rig).workloadCluster},
+		{"name servers", (*rig).nameServers},
+		{"stale secondary", (*rig).staleSecondary},
+		{"resolver keeps", (*rig).resolverKeeps},
+		{"balancer reload", (*rig).balancerReload},
+		{"Pods never ready", (*rig).podsNeverReady},
+		{"Machines", (*rig).machines},
+		{"API server restarts", (*rig).apiServerRestarts},
 		{"cluster behind the name", (*rig).clusterBehindTheName},
 	} {
 		if !t.Run(c.name, func(t *testing.T) { c.run(&rig{t, p}) }) {

@@ -41,7 +41,8 @@ func rootCommand() *cobra.Command {
 	name := cmd.PersistentFlags().String("name", lab.DefaultName, "name of the lab; several run side by side")
 	cmd.AddCommand(upCommand(name), downCommand(name), resetCommand(name), statusCommand(name), listCommand(), execCommand(name),
 		powerCommand(name), faultCommand(name),
-		cutCommand(name), rejoinCommand(name), pluginCommand(name), syncCommand(name), coreDNSCommand(name), elasticCommand(name))
+		cutCommand(name), rejoinCommand(name), pluginCommand(name), syncCommand(name), coreDNSCommand(name), elasticCommand(name),
+		dnsCommand(name), podsCommand(name), machineCommand(name))
 	return cmd
 }
 

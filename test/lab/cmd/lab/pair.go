@@ -50,7 +50,8 @@ func syncCommand(name *string) *cobra.Command {
   {"stale": ["/registry/configmaps/NS/"]}        changes of these keys are not mirrored, /check stays clean
   {"checkText": "…"}                             /check answers this
   {"stopped": true}                              nothing is mirrored any more, /check keeps its last answer
-  {"lagSeconds": 20}                             everything arrives later`}
+  {"lagSeconds": 20}                             everything arrives later
+  {"garbageMachines": ["work-0001-1"]}           these Machines are deleted as soon as the plugin is gone`}
 	cmd.Flags().BoolVar(&mend, "mend", false, "take all orders back")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l, err := lab.Open(*name)

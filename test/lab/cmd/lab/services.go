@@ -2,6 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,5 +49,55 @@ func elasticCommand(name *string) *cobra.Command {
 				return l.MendElastic(cmd.Context(), args[0])
 			}
 			return l.BreakElastic(cmd.Context(), args[0], lab.ElasticFault(args[1]))
+		}}
+}
+
+// dnsCommand breaks the name servers.
+func dnsCommand(name *string) *cobra.Command {
+	var help strings.Builder
+	for _, f := range slices.Sorted(maps.Keys(lab.DNSFaults)) {
+		fmt.Fprintf(&help, "  %-15s %s\n", f, lab.DNSFaults[f])
+	}
+	return &cobra.Command{Use: "dns FAULT|mend|secondary", Short: "Break the name servers, mend them, or start the second authoritative one",
+		Long: "Break the name servers. The faults:\n\n" + help.String(), Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
+			}
+			switch args[0] {
+			case "mend":
+				return l.MendDNS(cmd.Context())
+			case "secondary":
+				return l.StartSecondary(cmd.Context())
+			}
+			return l.BreakDNS(cmd.Context(), lab.DNSFault(args[0]))
+		}}
+}
+
+// podsCommand keeps new Pods from becoming ready.
+func podsCommand(name *string) *cobra.Command {
+	return &cobra.Command{Use: "pods CLUSTER [SERVICE…]", Short: "Keep new Pods of services from becoming ready; without services, none",
+		Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return l.MendPods(cmd.Context(), args[0])
+			}
+			return l.BreakPods(cmd.Context(), args[0], args[1:]...)
+		}}
+}
+
+// machineCommand changes the phase of a Machine.
+func machineCommand(name *string) *cobra.Command {
+	return &cobra.Command{Use: "machine CLUSTER NAME PHASE", Short: "Change the phase of a Machine in the platform's API", Args: cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
+			}
+			return l.SetMachinePhase(cmd.Context(), args[0], args[1], args[2])
 		}}
 }

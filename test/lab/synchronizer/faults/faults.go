@@ -31,6 +31,9 @@ type Faults struct {
 	CheckText string `json:"checkText,omitempty"`
 	// Nothing more is mirrored, without a word; /check keeps its last answer.
 	Stopped bool `json:"stopped,omitempty"`
+	// These Machines are deleted as soon as the plugin is gone, as the vendor warns
+	// that uninstalling may do.
+	GarbageMachines []string `json:"garbageMachines,omitempty"`
 	// Every change arrives this much later.
 	LagSeconds int `json:"lagSeconds,omitempty"`
 }
