@@ -167,7 +167,7 @@ func TestPlanShowsGroupsAndTheCriticalPath(t *testing.T) {
 	cmd.SetOut(&out)
 	printPlan(cmd, plan)
 	got := out.String()
-	assert.Contains(t, got, "\n\n‖ switchover.02-nodes        [read] Nodes (at the same time as its neighbours (seen), waits 30s)\n")
+	assert.Contains(t, got, "\n\n‖ switchover.02-nodes        [read] Nodes (side by side (seen), waits 30s)\n")
 	assert.Contains(t, got, "[write] Point (others must approve it (policy.approvals), POINT OF NO RETURN)\n    nsupdate\n")
 	assert.Contains(t, got, "\ncritical path: 1m45.5s of waiting by design, besides the work: switchover.03-pods 45.5s, switchover.05-soak 1m0s\n")
 

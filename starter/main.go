@@ -43,6 +43,7 @@ func newRootCmd() *cobra.Command {
 	root.AddCommand(
 		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(), newInstallPairCmd(), newEnableSyncCmd(), newMergeKeysCmd(), newPushCmd(),
 		newCheckCmd(), newMonitorCmd(),
+		newSwitchoverCmd(), newFailoverCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
 		newDecideCmd(), newApproveCmd(), newAbortCmd(),
 		newSiteCmd(), newChecksCmd(), newFactsCmd(), newCapacityCmd(), newInstallerConfigCmd(),

@@ -128,7 +128,7 @@ func stepNotes(s workflows.StepInfo) []string {
 		notes = append(notes, "may ask before it acts")
 	}
 	if s.Beside != "" {
-		notes = append(notes, "at the same time as its neighbours ("+s.Beside+")")
+		notes = append(notes, "side by side ("+s.Beside+")")
 	}
 	if s.Waits > 0 {
 		notes = append(notes, fmt.Sprintf("waits %s", seconds(s.Waits)))
