@@ -48,6 +48,17 @@ func quickRead(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 5, time.Second, 10*time.Second))
 }
 
+// steadyRead: one API read of a takeover. An apiserver that restarts in the middle
+// is away for a minute; nobody should be woken for that.
+func steadyRead(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 12, time.Second, 10*time.Second))
+}
+
+// steadyWrite: one short change of a takeover, with the same patience.
+func steadyWrite(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 90*time.Second, 12, time.Second, 10*time.Second))
+}
+
 // deadRead: a read of what is believed to be dead, while users wait. One try more
 // than one bridges a blip; each may take every connect timeout that there is.
 func deadRead(ctx workflow.Context, summary string) workflow.Context {

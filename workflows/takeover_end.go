@@ -93,7 +93,8 @@ func (t *takeover) tellOld(ctx workflow.Context, entry activities.PairRecord) (s
 			return t.from.Name + " is away and was not told", nil
 		}
 	}
-	_, err := t.write(ctx, t.from, entry)
+	in := activities.WriteRecordInput{Scope: t.scope(t.from), Record: entry}
+	err := workflow.ExecuteActivity(deadRead(ctx, "Record on "+t.from.Name+" who is primary"), pairSides.WritePairRecord, in).Get(ctx, nil)
 	switch {
 	case err == nil:
 		return t.from.Name + " was told", nil

@@ -67,7 +67,7 @@ func (t *takeover) proveDown(ctx workflow.Context) error {
 
 // stillDown demands one more round without an answer.
 func (t *takeover) stillDown(ctx workflow.Context) error {
-	seen, err := resultOf[activities.Reachability](quickRead(ctx, "See that "+t.from.Name+" is still down"), pairSides.WhoAnswers, t.pair())
+	seen, err := resultOf[activities.Reachability](steadyRead(ctx, "See that "+t.from.Name+" is still down"), pairSides.WhoAnswers, t.pair())
 	switch {
 	case err != nil:
 		return err

@@ -163,7 +163,7 @@ func (t *takeover) record() Step {
 		Undo: func(ctx workflow.Context) (activities.Evidence, error) {
 			if t.before == nil {
 				in := activities.ForgetRecordInput{Scope: t.scope(t.to), Run: runID(ctx)}
-				return resultOf[activities.Evidence](nodeWrite(ctx, "Undo: forget what was recorded on "+t.to.Name), pairSides.ForgetPairRecord, in)
+				return resultOf[activities.Evidence](steadyWrite(ctx, "Undo: forget what was recorded on "+t.to.Name), pairSides.ForgetPairRecord, in)
 			}
 			back := *t.before
 			back.Since, back.Run = workflow.Now(ctx).UTC(), runID(ctx)
@@ -180,7 +180,7 @@ func (t *takeover) entry(ctx workflow.Context) activities.PairRecord {
 
 func (t *takeover) write(ctx workflow.Context, on *site.Cluster, record activities.PairRecord) (activities.Evidence, error) {
 	in := activities.WriteRecordInput{Scope: t.scope(on), Record: record}
-	return resultOf[activities.Evidence](nodeWrite(ctx, "Record on "+on.Name+" who is primary"), pairSides.WritePairRecord, in)
+	return resultOf[activities.Evidence](steadyWrite(ctx, "Record on "+on.Name+" who is primary"), pairSides.WritePairRecord, in)
 }
 
 // pointName is the point of no return: users write to the new side from now on.

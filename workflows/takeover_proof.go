@@ -92,7 +92,7 @@ func (e *equality) String() string {
 
 func (t *takeover) lookAtMachines(ctx workflow.Context, c *site.Cluster, before *activities.MachinesView) (activities.MachinesView, error) {
 	in := activities.MachinesInput{Scope: t.scope(c), Before: before}
-	return resultOf[activities.MachinesView](quickRead(ctx, "Look at the Machines of "+c.Name), pairSides.CheckMachines, in)
+	return resultOf[activities.MachinesView](steadyRead(ctx, "Look at the Machines of "+c.Name), pairSides.CheckMachines, in)
 }
 
 // badMachines tells what is wrong with what was seen; none at all is no good sign.

@@ -54,7 +54,7 @@ func (t *takeover) restartStep(id, title string, groups []activities.ServiceGrou
 // list finds the Pods of some services of the new side.
 func (t *takeover) list(ctx workflow.Context, groups []activities.ServiceGroup) ([]activities.ServiceGroup, error) {
 	in := activities.ServicesInput{Scope: t.scope(t.to), Groups: groups}
-	view, err := resultOf[activities.ServicesView](quickRead(ctx, "Find the Pods of "+groups[0].Name), (*activities.Sync)(nil).ListServices, in)
+	view, err := resultOf[activities.ServicesView](steadyRead(ctx, "Find the Pods of "+groups[0].Name), (*activities.Sync)(nil).ListServices, in)
 	return view.Groups, err
 }
 

@@ -36,7 +36,7 @@ func (t *takeover) seenByNodes() Step {
 	}
 	return Step{
 		StepInfo: StepInfo{ID: t.id("14-nodes"), Title: "Every node resolves the name to " + t.to.Name, Source: []string{"DR-42"}, Effect: Read, Skippable: true,
-			Waits: t.ttl().Seconds(), Calls: calls},
+			Waits: float64(t.site.DR.Takeover.InARow()), Calls: calls}, // every name server and resolver is right by then
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			in := activities.NodeLookupInput{Scope: t.scope(t.to), To: t.to.Name, Clusters: clusters, InARow: t.site.DR.Takeover.InARow(), Within: t.ttl() + namesSettle}
 			return resultOf[activities.Evidence](caches(ctx, "Look up "+t.site.Platform.Address+" on every node"), lookups.LookUpOnNodes, in)
