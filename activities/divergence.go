@@ -19,7 +19,8 @@ import (
 // be overwritten, as Standby.
 type DivergenceInput struct {
 	PairInput
-	Run string `json:"run"` // the same run twice = one capture
+	Run   string `json:"run"`             // the same run twice = one capture
+	Since int64  `json:"since,omitempty"` // OldAt of an earlier capture
 }
 
 // Divergence is what the old side holds that the new one does not hold alike, and
@@ -27,6 +28,7 @@ type DivergenceInput struct {
 type Divergence struct {
 	Evidence
 	OnlyOld   int      `json:"onlyOld"`           // keys that a synchronizer would remove from the old side
+	Created   int      `json:"created,omitempty"` // of OnlyOld: created on the old side after Since
 	OnlyNew   int      `json:"onlyNew"`           // keys that it would write there
 	Different int      `json:"different"`         // keys that it would overwrite with another meaning
 	Alike     int      `json:"alike,omitempty"`   // that it would overwrite with the same meaning
@@ -50,20 +52,20 @@ const maxLost = 20
 // CaptureDivergence keeps what would be lost when the old side is overwritten: a
 // snapshot of its etcd, and a list of every key that both sides do not hold alike,
 // with SHA-256s of the values and no values, beside it. Both stay on control planes of
-// the old side. The list is newer than the snapshot: a key that was written in
-// between is in the list only, so whoever needs the last second stops the writers
-// first. What the site leaves out of its checks is in both, because a synchronizer
+// the old side. The snapshot is the newer one, so every value whose hash is in the list
+// is in it, also one that was overwritten in between: etcd keeps the history of
+// minutes. What the site leaves out of its checks is in both, because a synchronizer
 // copies it all the same. The snapshot streams through the worker's memory.
 func (a *Safety) CaptureDivergence(ctx context.Context, in DivergenceInput) (Divergence, error) {
 	scope := SafetyInput{Scope: in.standby(), Run: in.Run, Label: in.Standby}
-	snapshot, err := a.SnapshotEtcd(ctx, scope)
-	if err != nil {
-		return Divergence{}, err
-	}
 	path := scope.path("divergence.tsv")
 	node, kept, err := a.keep(ctx, scope.Scope, path, func(ctx context.Context, conn *ssh.Client, _ Node) (safecopy.Kept, error) {
 		return a.listDivergence(ctx, in, conn, path)
 	})
+	if err != nil {
+		return Divergence{}, err
+	}
+	snapshot, err := a.SnapshotEtcd(ctx, scope)
 	if err != nil {
 		return Divergence{}, err
 	}
@@ -125,6 +127,9 @@ func writeDivergence(ctx context.Context, in DivergenceInput, now, old *etcd.Cli
 		report(ctx, Progress{Text: p.Text, Done: p.Done, Unit: "keys"})
 	}, func(d etcd.Difference) error {
 		word, key := divergenceWords[d.Kind], plainKey(d.Key)
+		if d.Kind == etcd.Surplus && in.Since > 0 && d.Created > in.Since {
+			out.Created++
+		}
 		sample := key + " " + word
 		switch {
 		case d.Kind == etcd.Alike:
@@ -140,6 +145,9 @@ func writeDivergence(ctx context.Context, in DivergenceInput, now, old *etcd.Cli
 		return err
 	}
 	out.OnlyOld, out.OnlyNew, out.Different, out.Alike = d.Surplus, d.Missed, d.Different, d.Alike
+	if d.Standby.Revision < in.Since { // another etcd, or a restored one: all of it may be new
+		out.Created = out.OnlyOld
+	}
 	out.OldAt, out.NewAt, out.Compared = d.Standby.Revision, d.Primary.Revision, d.Compared
 	out.Samples = append(lost, others...)
 	out.Samples = out.Samples[:min(len(out.Samples), maxLost)]

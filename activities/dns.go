@@ -33,11 +33,12 @@ type PointInput struct {
 
 // PlatformAddress is where the platform's name leads.
 type PlatformAddress struct {
-	Cluster string              `json:"cluster"`          // that every authoritative server which answers points at; "" = neither, or they differ
-	Agreed  bool                `json:"agreed"`           // every authoritative server and resolver answered, and all gave that cluster
-	Answers map[string][]string `json:"answers"`          // server → addresses; empty = the server says there are none
-	Silent  map[string]string   `json:"silent,omitempty"` // server → why it gave no answer
-	TTL     int                 `json:"ttl"`              // seconds, of the authoritative servers' records, the longest
+	Cluster      string              `json:"cluster"`                // that every authoritative server which answers points at; "" = neither, or they differ
+	Agreed       bool                `json:"agreed"`                 // every authoritative server and resolver answered, and all gave that cluster
+	Contradicted bool                `json:"contradicted,omitempty"` // a server or resolver that answers gives another one
+	Answers      map[string][]string `json:"answers"`                // server → addresses; empty = the server says there are none
+	Silent       map[string]string   `json:"silent,omitempty"`       // server → why it gave no answer
+	TTL          int                 `json:"ttl"`                    // seconds, of the authoritative servers' records, the longest
 }
 
 // ClusterAddresses are what the platform's name has as addresses while the cluster
@@ -186,7 +187,8 @@ func (a *DNS) LookUpPlatform(ctx context.Context, in ClusterInput) (PlatformAddr
 		return out, errors.Join(errs...)
 	}
 	out.Cluster = unanimous(votes)
-	out.Agreed = out.Cluster != "" && len(out.Silent) == 0 && unanimous(all) == out.Cluster
+	out.Contradicted = unanimous(all) != out.Cluster
+	out.Agreed = out.Cluster != "" && len(out.Silent) == 0 && !out.Contradicted
 	return out, nil
 }
 

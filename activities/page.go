@@ -31,6 +31,10 @@ type PageInput struct {
 	Scope
 	To  string `json:"to"`  // name of the cluster
 	UID string `json:"uid"` // of its namespace kube-system
+	// A drill opens the page where the platform's name does not lead yet. Canary is
+	// the name that does, "" = none.
+	Drill  bool   `json:"drill,omitempty"`
+	Canary string `json:"canary,omitempty"`
 }
 
 // CheckPage follows the platform's name as the site's name servers give it now and
@@ -40,8 +44,9 @@ type PageInput struct {
 // told, in this order, by the Kubernetes API that the platform offers behind its
 // name (/kubernetes/global), asked with a token that only the cluster knows; by
 // the UID, when the page shows it; else by the API at port 6443 of the same VIP,
-// whose certificate only the cluster can present: then the evidence says so. It is
-// fault.Gate when something is wrong and stays so.
+// whose certificate only the cluster can present: then the evidence says so. A
+// drill asks the cluster's addresses for the same page, and follows the canary's name
+// instead. It is fault.Gate when something is wrong and stays so.
 func (a *Page) CheckPage(ctx context.Context, in PageInput) (Evidence, error) {
 	to, ok := in.Site.Cluster(in.To)
 	if !ok || in.To == "" || in.UID == "" {
@@ -80,8 +85,10 @@ func (l *pageLook) gate(op, place, fix string, cause error) error {
 }
 
 func (l *pageLook) once(ctx context.Context) (string, error) {
-	if err := l.resolve(ctx); err != nil {
-		return "", err
+	if !l.in.Drill || l.in.Canary != "" {
+		if err := l.resolve(ctx); err != nil {
+			return "", err
+		}
 	}
 	target, err := l.target()
 	if err != nil {
@@ -106,7 +113,11 @@ func (l *pageLook) once(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l.facts["proof"] = proof
-	return fmt.Sprintf("%s leads to %s (%s), which answers with the site's certificate and is %s: %s", PlatformURL(&l.in.Site), l.in.To, l.to.Endpoint.VIP, l.in.UID, proof), nil
+	leads := PlatformURL(&l.in.Site) + " leads to"
+	if l.in.Drill {
+		leads = strings.TrimPrefix(l.in.Canary+" leads, and "+PlatformURL(&l.in.Site)+" would lead, to", " leads, and ")
+	}
+	return fmt.Sprintf("%s %s (%s), which answers with the site's certificate and is %s: %s", leads, l.in.To, l.to.Endpoint.VIP, l.in.UID, proof), nil
 }
 
 // resolve asks every name server of the site: users may ask any of them.
@@ -115,7 +126,11 @@ func (l *pageLook) resolve(ctx context.Context) error {
 	if s.DR.DNS == nil {
 		return fault.New(fault.BadInput, "look up "+s.Platform.Address, "site "+s.Name, "set dr.dns; with driver: manual a person changes the name and acpflow verifies it", nil)
 	}
-	watch, err := (&DNS{Hosts: l.hosts}).watch(s, l.to)
+	names := &DNS{Hosts: l.hosts}
+	watch, err := names.watch(s, l.to)
+	if l.in.Drill {
+		watch, err = names.watchName(NameInput{Scope: l.in.Scope, Name: l.in.Canary}, l.to)
+	}
 	if err != nil {
 		return err
 	}

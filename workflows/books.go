@@ -10,7 +10,7 @@ import (
 )
 
 // Books are the runbooks by workflow type, in the order the CLI lists them.
-var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook, CheckSyncBook, SwitchoverBook, FailoverBook, MergeKeysBook, PushPackagesBook}
+var Books = []Runbook{PreflightBook, FixBook, UndoFixBook, InstallBook, AddArchitectureBook, InstallPairBook, EnableSyncBook, CheckSyncBook, SwitchoverBook, FailoverBook, ReprotectBook, DrillBook, MergeKeysBook, PushPackagesBook}
 
 // Register puts every workflow on the worker under its fixed name. Runbooks are
 // pinned: a run that began under one build ends under it where builds can stay up.
@@ -29,6 +29,8 @@ func Register(w worker.WorkflowRegistry) {
 		Name: CheckSyncName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	w.RegisterWorkflowWithOptions(Switchover, pinned(SwitchoverName))
 	w.RegisterWorkflowWithOptions(Failover, pinned(FailoverName))
+	w.RegisterWorkflowWithOptions(Reprotect, pinned(ReprotectName))
+	w.RegisterWorkflowWithOptions(Drill, pinned(DrillName))
 	w.RegisterWorkflowWithOptions(MergeEncryptionKeys, pinned(MergeKeysName))
 	w.RegisterWorkflowWithOptions(PushPackages, pinned(PushPackagesName))
 	w.RegisterWorkflowWithOptions(SiteLease, workflow.RegisterOptions{

@@ -155,6 +155,18 @@ func quickCheck(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 3*time.Minute, 10, 2*time.Second, 15*time.Second))
 }
 
+// awaiting: a side that is away is looked for in rounds; what fails for the
+// moment is tried without an end, because the wait has none.
+func awaiting(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, lookRound+5*time.Minute, 0, 5*time.Second, time.Minute))
+}
+
+// capturing: a snapshot of an etcd through the network, and every key of both
+// sides. It may be repeated: a half one is never taken for a whole one.
+func capturing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 2*time.Hour, 5, 2*time.Second, 30*time.Second))
+}
+
 // proving: every key and value of both etcds, tens of seconds for a million. It
 // only reads, so it may be repeated.
 func proving(ctx workflow.Context, summary string) workflow.Context {

@@ -36,7 +36,7 @@ func TestEveryStepOfEveryRunbookIsDescribed(t *testing.T) {
 		seen := map[string]bool{}
 		returns := 0
 		for _, s := range plan.Steps {
-			assert.Regexp(t, regexp.MustCompile(`^((west|east)\.)?(prepare|fix|execute|verify|pair|sync|check|keys|push|switchover|failover)\.\d\d-[a-z0-9-]+$`), s.ID)
+			assert.Regexp(t, regexp.MustCompile(`^((west|east)\.)?(prepare|fix|execute|verify|pair|sync|check|keys|push|switchover|failover|reprotect|drill)\.\d\d-[a-z0-9-]+$`), s.ID)
 			assert.False(t, seen[s.ID], "%s: %s twice", book.Name, s.ID)
 			seen[s.ID] = true
 			assert.NotEmpty(t, s.Title, s.ID)
@@ -49,7 +49,7 @@ func TestEveryStepOfEveryRunbookIsDescribed(t *testing.T) {
 		if book.Name != workflows.InstallPairName && book.Name != workflows.MergeKeysName { // two halves each
 			assert.LessOrEqual(t, returns, 1, "%s must have one point of no return", book.Name)
 		}
-		if !book.Changes && book.Name != workflows.CheckSyncName { // which writes what the site allows
+		if !book.Changes && book.Name != workflows.CheckSyncName && book.Name != workflows.DrillName { // which write what the site allows
 			assert.True(t, readsOnly(plan), "%s must change nothing", book.Name)
 		}
 	}

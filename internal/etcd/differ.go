@@ -20,6 +20,7 @@ type Difference struct {
 	Kind    Kind   // Missed, Surplus, Different or Alike
 	Primary string // SHA-256 of the value there, 64 hex digits; "" = no such key
 	Standby string // the same of the standby
+	Created int64  // the standby's revision that the key was created at, 0 = it has none
 }
 
 // Divergence counts the differences of two sides.
@@ -96,7 +97,7 @@ func (d *differ) pair(p, s *mvccpb.KeyValue) error {
 	default:
 		d.out.Different++
 	}
-	return d.each(Difference{Key: string(there.Key), Kind: kind, Primary: hashOf(p), Standby: hashOf(s)})
+	return d.each(Difference{Key: string(there.Key), Kind: kind, Primary: hashOf(p), Standby: hashOf(s), Created: s.GetCreateRevision()})
 }
 
 func hashOf(kv *mvccpb.KeyValue) string {

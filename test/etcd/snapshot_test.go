@@ -130,6 +130,8 @@ func TestDifferNamesEveryKey(t *testing.T) {
 	all := content()
 	old.put(t, all)
 	now.put(t, all)
+	then, err := old.open(t).Position(t.Context())
+	require.NoError(t, err)
 	for i := range 30 { // more than a proof names
 		old.put(t, map[string]string{"/registry/secrets/team-9/only-old-" + string(rune('a'+i)): "secret"})
 	}
@@ -151,6 +153,8 @@ func TestDifferNamesEveryKey(t *testing.T) {
 		assert.Equal(t, f.Kind == etcd.Surplus, f.Primary == "")
 		assert.Equal(t, f.Kind == etcd.Missed, f.Standby == "")
 		assert.NotEqual(t, f.Primary, f.Standby)
+		assert.Equal(t, f.Kind == etcd.Missed, f.Created == 0)
+		assert.Equal(t, f.Kind == etcd.Surplus || f.Kind == etcd.Alike, f.Created > then.Revision, "what was there and is changed was not created: %s", f.Key)
 	}
 	assert.Equal(t, map[etcd.Kind]int{etcd.Missed: 2, etcd.Surplus: 30, etcd.Different: 1, etcd.Alike: 1}, kinds)
 

@@ -100,15 +100,15 @@ func testExport(t *testing.T, r *rig) {
 }
 
 func testDivergence(t *testing.T, r *rig) {
-	capture := func(run string) activities.Divergence {
+	capture := func(run string, since int64) activities.Divergence {
 		t.Helper()
 		d, err := r.safety().CaptureDivergence(t.Context(), activities.DivergenceInput{
-			PairInput: activities.PairInput{Site: r.doc, Primary: "west", Standby: "east"}, Run: run})
+			PairInput: activities.PairInput{Site: r.doc, Primary: "west", Standby: "east"}, Run: run, Since: since})
 		require.NoError(t, err)
 		silent(t, d)
 		return d
 	}
-	before := capture("run-2")
+	before := capture("run-2", 0)
 	require.NotEmpty(t, before.Samples)
 
 	const secret = "only the old side has it"
@@ -116,15 +116,17 @@ func testDivergence(t *testing.T, r *rig) {
 	require.NoError(t, err)
 	_, err = r.West.API.CoreV1().ConfigMaps(workload.Team(1)).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "planted-new"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	again := capture("run-2")
+	again := capture("run-2", 0)
 	assert.True(t, again.Before)
 	again.Before, again.Evidence = before.Before, before.Evidence
 	assert.Equal(t, before, again, "the same run captures once")
 
-	after := capture("run-3")
+	after := capture("run-3", before.OldAt)
 	t.Logf("%s", after.Summary)
 	assert.Equal(t, before.OnlyOld+1, after.OnlyOld)
 	assert.Equal(t, before.OnlyNew+1, after.OnlyNew)
+	assert.Zero(t, before.Created)
+	assert.Equal(t, 1, after.Created, "what was there is not new, whatever happens to it")
 	list := string(fetch(t, r.East.First, after.File))
 	lines := map[string][]string{}
 	for line := range strings.Lines(list) {
