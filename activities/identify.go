@@ -2,9 +2,9 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,7 +56,7 @@ func (a *Sides) IdentifySides(ctx context.Context, in IdentifyInput) (Identity, 
 				tries = 1
 			}
 			for try := 1; ; try++ {
-				looks[i] = a.identify(ctx, scope)
+				looks[i] = a.identify(ctx, scope, tries == 1)
 				if looks[i].err == nil || try == tries || time.Since(start) > longBlip || fault.ClassOf(looks[i].err).Permanent() || pause(ctx, readPause) != nil {
 					return ctx.Err()
 				}
@@ -77,8 +77,10 @@ func (a *Sides) IdentifySides(ctx context.Context, in IdentifyInput) (Identity, 
 	return in.identity(looks), nil
 }
 
-// longBlip is when silence is no blip any more.
-const longBlip = 8 * time.Second
+const (
+	longBlip    = 8 * time.Second  // silence that is no blip any more
+	vipPatience = 10 * time.Second // with a request through a VIP
+)
 
 // identityLook is one look at who a side is.
 type identityLook struct {
@@ -89,17 +91,44 @@ type identityLook struct {
 	err     error        // why it is not reachable
 }
 
-func (a *Sides) identify(ctx context.Context, scope Scope) identityLook {
+func (a *Sides) identify(ctx context.Context, scope Scope, mayBeAway bool) identityLook {
 	cluster, err := scope.cluster()
 	if err != nil {
 		return identityLook{err: err}
 	}
 	look := identityLook{cluster: cluster}
-	look.err = a.readIdentity(ctx, scope, &look)
+	if mayBeAway {
+		look.err = allSilent(ctx, scope)
+	}
+	if look.err == nil {
+		look.err = a.readIdentity(ctx, scope, &look)
+	}
 	if look.Reachable = look.err == nil; !look.Reachable {
 		look.Why = clip(message(look.err), 500)
 	}
 	return look
+}
+
+// allSilent spares a failover the time-outs of logins to machines that are all
+// away: no control plane takes a connection of the worker. Behind a jump host that
+// can't be told so.
+func allSilent(ctx context.Context, scope Scope) error {
+	nodes, err := scope.controlPlanes()
+	if err != nil {
+		return err
+	}
+	heard := make([]outcome, len(nodes))
+	var group sync.WaitGroup
+	for i, n := range nodes {
+		group.Go(func() { heard[i] = dialOutcome(ctx, reachTarget{host: n.Address, port: portOr22(n.SSH.Port)}) })
+	}
+	group.Wait()
+	for i, n := range nodes {
+		if heard[i].word != silent || n.SSH.Jump != nil {
+			return nil
+		}
+	}
+	return fault.New(fault.Unreachable, "log in to the control planes", "cluster "+scope.Cluster, "", fmt.Errorf("none of %d takes a connection", len(nodes)))
 }
 
 func (a *Sides) readIdentity(ctx context.Context, scope Scope, look *identityLook) error {
@@ -123,7 +152,7 @@ func (a *Sides) readIdentity(ctx context.Context, scope Scope, look *identityLoo
 	if record.Primary != "" {
 		look.Record = &record
 	}
-	through, err := a.uidThroughVIP(ctx, &scope.Site, look.cluster, look.admin)
+	through, err := a.uidThroughVIP(ctx, &scope.Site, look.cluster, look.admin, vipPatience)
 	if err == nil && through != uid {
 		err = fault.New(fault.Gate, "identify "+scope.Cluster, "VIP "+look.cluster.Endpoint.VIP, "correct the VIP in the site document or at the load balancer",
 			fmt.Errorf("the cluster behind it has the UID %s, the control planes of %s have %s", through, scope.Cluster, uid))
@@ -154,8 +183,8 @@ func (a *Sides) adminOf(ctx context.Context, scope Scope) (secret.Value, error) 
 
 // uidThroughVIP asks who answers at port 6443 of a VIP, with the credentials of
 // the cluster that should: any other can't present a certificate of its authority.
-func (a *Sides) uidThroughVIP(ctx context.Context, s *site.Site, c *site.Cluster, admin secret.Value) (string, error) {
-	client, err := kube.New(admin, kube.Options{Dial: a.Hosts.dialSomehow(s), Address: net.JoinHostPort(c.Endpoint.VIP, "6443"), Timeout: 10 * time.Second})
+func (a *Sides) uidThroughVIP(ctx context.Context, s *site.Site, c *site.Cluster, admin secret.Value, patience time.Duration) (string, error) {
+	client, err := kube.New(admin, kube.Options{Dial: a.Hosts.dialSomehow(s), Address: net.JoinHostPort(c.Endpoint.VIP, "6443"), Timeout: patience})
 	if err != nil {
 		return "", err
 	}
@@ -169,82 +198,10 @@ func (a *Sides) whoseVIP(ctx context.Context, s *site.Site, look, other *identit
 	if !strange || other.UID == "" {
 		return nil
 	}
-	uid, err := a.uidThroughVIP(ctx, s, look.cluster, other.admin)
+	uid, err := a.uidThroughVIP(ctx, s, look.cluster, other.admin, vipPatience/2) // mostly nobody answers
 	if err != nil || uid != other.UID {
 		return ctx.Err()
 	}
 	return fault.New(fault.Gate, "identify "+look.cluster.Name, "VIP "+look.cluster.Endpoint.VIP, "correct the VIPs in the site document: they seem to be swapped",
 		fmt.Errorf("it leads to the cluster %s (UID %s)", other.cluster.Name, uid))
-}
-
-func (in IdentifyInput) mayBeAway(cluster string) bool { return in.Alone && cluster == in.Primary }
-
-// judge refuses what must not go on.
-func (in IdentifyInput) judge(looks []identityLook) error {
-	refuse := func(place, fix string, cause error) error {
-		return fault.New(fault.Gate, "identify both sides", place, fix, cause)
-	}
-	for i := range looks {
-		l := &looks[i]
-		away := in.mayBeAway(l.cluster.Name) && !fault.ClassOf(l.err).Permanent()
-		if l.err == nil || away {
-			continue
-		}
-		fix := "make its control planes and port 6443 of its VIP answer; a primary that is lost is what failover is for"
-		if l.cluster.Name == in.Standby {
-			fix = "make its control planes and port 6443 of its VIP answer: a side that can't be reached can't become the primary"
-		}
-		return refuse("cluster "+l.cluster.Name, fix, l.err)
-	}
-	a, b := &looks[0], &looks[1]
-	if a.UID != "" && a.UID == b.UID {
-		return refuse("site "+in.Site.Name, "correct the nodes of one of them in the site document", fmt.Errorf("%s and %s are the same cluster (UID %s)", a.cluster.Name, b.cluster.Name, a.UID))
-	}
-	for i := range looks {
-		if err := looks[i].Record.fits(looks); err != nil {
-			return refuse("cluster "+looks[i].cluster.Name, "correct the site document if it has the sides mixed up; when a cluster was installed anew, delete configmap "+RecordConfigMap+" on the other", err)
-		}
-	}
-	return nil
-}
-
-// fits compares what a side remembers with who is there.
-func (r *PairRecord) fits(looks []identityLook) error {
-	if r == nil {
-		return nil
-	}
-	var errs []error
-	for i := range looks {
-		l := &looks[i]
-		if known := r.uidOf(l.cluster.Name); known != "" && l.UID != "" && known != l.UID {
-			errs = append(errs, fmt.Errorf("its record (configmap %s) knows %s by the UID %s, but the cluster at these nodes has %s", RecordConfigMap, l.cluster.Name, known, l.UID))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (in IdentifyInput) identity(looks []identityLook) Identity {
-	out := Identity{Sides: map[string]SideIdentity{}, Evidence: Evidence{Host: in.Standby, Facts: map[string]string{}}}
-	for i := range looks {
-		l := &looks[i]
-		if i > 0 {
-			out.Summary += "; "
-		}
-		if !l.Reachable { // half of what was read of it would be taken for all
-			l.SideIdentity = SideIdentity{Why: l.Why}
-			out.Summary += l.cluster.Name + " can't be reached"
-			out.Facts[l.cluster.Name] = "unreachable: " + clip(l.Why, 300)
-		} else {
-			out.Summary += fmt.Sprintf("%s is %s, by its nodes and by its VIP %s", l.cluster.Name, l.UID, l.cluster.Endpoint.VIP)
-			out.Facts[l.cluster.Name] = l.UID
-			if l.Synchronizer {
-				out.Summary += " (carries the synchronizer)"
-			}
-			if l.Record != nil {
-				out.Facts["record of "+l.cluster.Name] = l.Record.String()
-			}
-		}
-		out.Sides[l.cluster.Name] = l.SideIdentity
-	}
-	return out
 }

@@ -200,7 +200,7 @@ func (l *pageLook) prove(ctx context.Context, target platform.Target, shown bool
 	if err != nil {
 		return "", err
 	}
-	through, err := sides.uidThroughVIP(ctx, &l.in.Site, l.to, admin)
+	through, err := sides.uidThroughVIP(ctx, &l.in.Site, l.to, admin, vipPatience)
 	if fault.Is(err, fault.HostKey) || err == nil && through != l.in.UID {
 		return "", another(fmt.Errorf("port 6443 of the same address is another cluster's: %w", errors.Join(err, errors.New(through))))
 	}

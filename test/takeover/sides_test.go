@@ -54,8 +54,10 @@ func (r *rig) identityAlone() {
 	sides := &activities.Sides{Hosts: r.hosts}
 	_, err := sides.IdentifySides(r.within(3*time.Minute), activities.IdentifyInput{PairInput: r.pair()})
 	assert.Contains(r, r.refused(err), "failover")
+	start := time.Now()
 	out, err := sides.IdentifySides(r.within(time.Minute), activities.IdentifyInput{PairInput: r.pair(), Alone: true})
 	require.NoError(r, err)
+	r.Logf("identified alone in %s", time.Since(start).Round(100*time.Millisecond))
 	assert.False(r, out.Sides["west"].Reachable)
 	assert.NotEmpty(r, out.Sides["west"].Why)
 	assert.Empty(r, out.Sides["west"].UID)
