@@ -59,6 +59,11 @@ func steadyWrite(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 90*time.Second, 12, time.Second, 10*time.Second))
 }
 
+// glance: one try at something that is good to know and must hold up nobody.
+func glance(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 1, time.Second, time.Second))
+}
+
 // deadRead: a read of what is believed to be dead, while users wait. One try more
 // than one bridges a blip; each may take every connect timeout that there is.
 func deadRead(ctx workflow.Context, summary string) workflow.Context {

@@ -90,6 +90,32 @@ func TestSwitchoverWaitsUntilBothSidesAreAlike(t *testing.T) {
 	assert.Empty(t, w.parked("switchover.06-consistent"))
 }
 
+// In the moment of the removal a key may be on its way: then both sides are proven
+// to be alike once more, and nobody is woken.
+func TestRemovalIsTriedAgainWhenAKeyWasOnItsWay(t *testing.T) {
+	w := newTakeoverWorld(t)
+	tries := 0
+	instead(w.world, "RemovePlugin", func(activities.RemoveSyncInput) any {
+		if tries++; tries == 1 {
+			return permanent("1 missed keys: RemovePlugin", fault.Gate)
+		}
+		w.sides.install("east", false)
+		return activities.Evidence{Summary: "removed"}
+	})
+	require.NoError(t, w.take(switchover))
+	assert.Empty(t, w.parked("switchover.07-remove-synchronizer"))
+	assert.Equal(t, 2, tries)
+
+	w = newTakeoverWorld(t)
+	tries = 0
+	instead(w.world, "RemovePlugin", func(activities.RemoveSyncInput) any { tries++; return permanent("prevented: RemovePlugin", fault.Gate) })
+	step, text := w.aborted(switchover)
+	assert.Equal(t, "switchover.07-remove-synchronizer", step)
+	assert.Contains(t, text, "prevented")
+	assert.Equal(t, 3, tries)
+	w.untouched()
+}
+
 func TestSwitchoverStopsAtARedCard(t *testing.T) {
 	w := newTakeoverWorld(t)
 	instead(w.world, "CompareSides", func(activities.CompareInput) any {

@@ -135,10 +135,11 @@ func (t *takeover) drifted(ctx workflow.Context) string {
 		return ""
 	}
 	in := activities.ProveInput{Site: *t.site, Primary: t.from.Name, Standby: t.to.Name}
+	in.Site.DR.Sync.MaxLag = "1s" // nothing copies any more, so what differs settles no more
 	if t.equal.mark.Usable() {
 		in.Since = &t.equal.mark
 	}
-	p, err := resultOf[etcd.Proof](comparing(ctx, "See what was written since both sides were equal"), consistency.Prove, in)
+	p, err := resultOf[etcd.Proof](glance(ctx, "See what was written since both sides were equal"), consistency.Prove, in)
 	if err != nil {
 		t.rec.RPO = &RPO{EqualAt: &t.equal.at, Text: fmt.Sprintf("%s; what was written to %s later could not be told: %s", t.equal, t.from.Name, clip(plainText(err), 300))}
 	} else if p.Taken.IsZero() || p.Missed+p.Different > 0 {
@@ -206,10 +207,12 @@ func (t *takeover) pointName() Step {
 	}
 	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
 		if t.pointed == nil || !t.halfMoved(ctx) {
-			if _, err := t.nothingCopies(ctx); err != nil { // the name was not told to move, so an abort still undoes everything
+			_, err := together(ctx,
+				func(ctx workflow.Context) (string, error) { _, err := t.nothingCopies(ctx); return "", err },
+				func(ctx workflow.Context) (string, error) { return t.drifted(ctx), nil })
+			if err != nil { // the name was not told to move, so an abort still undoes everything
 				return activities.Evidence{}, temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
 			}
-			t.drifted(ctx)
 			now := workflow.Now(ctx)
 			t.pointed = &now
 		}

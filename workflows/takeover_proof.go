@@ -27,24 +27,27 @@ func (t *takeover) consistent() Step {
 				"kubectl get machines.platform.tkestack.io   # on both sides: all Running, none being deleted",
 			},
 		},
-		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			began := workflow.Now(ctx)
-			sync := newSync(t.site, t.to, &Progress{})
-			for {
-				evidence, why, err := t.alike(ctx, sync)
-				if err != nil || why == "" {
-					return evidence, err
-				}
-				if workflow.Now(ctx).Sub(began) >= t.site.Policy.Stall() {
-					return activities.Evidence{}, gateFault("prove that both sides are alike",
-						"acpflow check repairs missed keys; surplus and different ones agree with operations; let every Machine run; then retry. The synchronizer stays until then",
-						"after %s they are not: %s", t.site.Policy.Stall(), clip(why, 4000))
-				}
-				if err := workflow.NewTimerWithOptions(ctx, proveEvery, workflow.TimerOptions{Summary: clip("Not yet: "+why, 180)}).Get(ctx, nil); err != nil {
-					return activities.Evidence{}, err
-				}
-			}
-		},
+		Do: t.untilAlike,
+	}
+}
+
+// untilAlike looks again and again, for as long as the site waits for anything.
+func (t *takeover) untilAlike(ctx workflow.Context) (activities.Evidence, error) {
+	began := workflow.Now(ctx)
+	sync := newSync(t.site, t.to, &Progress{})
+	for {
+		evidence, why, err := t.alike(ctx, sync)
+		if err != nil || why == "" {
+			return evidence, err
+		}
+		if workflow.Now(ctx).Sub(began) >= t.site.Policy.Stall() {
+			return activities.Evidence{}, gateFault("prove that both sides are alike",
+				"acpflow check repairs missed keys; surplus and different ones agree with operations; let every Machine run; then retry. The synchronizer stays until then",
+				"after %s they are not: %s", t.site.Policy.Stall(), clip(why, 4000))
+		}
+		if err := workflow.NewTimerWithOptions(ctx, proveEvery, workflow.TimerOptions{Summary: clip("Not yet: "+why, 180)}).Get(ctx, nil); err != nil {
+			return activities.Evidence{}, err
+		}
 	}
 }
 

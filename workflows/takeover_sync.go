@@ -16,6 +16,10 @@ import (
 // startsWithin is how long a synchronizer whose primary is away is given to come up.
 const startsWithin = 2 * time.Minute
 
+// removeTries is how often a synchronizer that was found alike a moment before, and
+// not in the moment of its removal, is tried to be removed.
+const removeTries = 3
+
 // removeSynchronizer ends the copying (DR-42). Between the proof and this step
 // days may pass at a gate, so everything is looked at once more: the Machines here,
 // the rest inside the activity.
@@ -47,7 +51,16 @@ func (t *takeover) doRemove(ctx workflow.Context) (activities.Evidence, error) {
 		return activities.Evidence{}, err
 	}
 	in := activities.RemoveSyncInput{Scope: t.scope(t.to), Primary: t.from.Name, Settle: removedWithin, Unreachable: !t.planned}
-	return resultOf[activities.Evidence](proving(ctx, "Uninstall the synchronizer of "+t.to.Name), (*activities.Sync)(nil).RemovePlugin, in)
+	for try := 1; ; try++ {
+		evidence, err := resultOf[activities.Evidence](proving(ctx, "Uninstall the synchronizer of "+t.to.Name), (*activities.Sync)(nil).RemovePlugin, in)
+		if !t.planned || !isType(err, string(fault.Gate)) || try == removeTries {
+			return evidence, err
+		}
+		// What the plugin's check says is of one moment: keys on their way look missed.
+		if evidence, err := t.untilAlike(ctx); err != nil {
+			return evidence, err
+		}
+	}
 }
 
 // putBack installs the synchronizer again, of the version that was there, and
