@@ -33,6 +33,7 @@ type PairRecord struct {
 	Run        string    `json:"run"`                  // workflow id and run id of who wrote it
 	Mode       string    `json:"mode"`                 // switchover, failover or reprotect
 	Owed       []Owed    `json:"owed,omitempty"`       // what could not be done while a side was away
+	Done       bool      `json:"done,omitempty"`       // a takeover: it came to its end; else it may be half done
 }
 
 // Owed is a change that could not be made because its side was away. It is paid

@@ -22,9 +22,9 @@ var SwitchoverBook = Runbook{
 	Steps: func(s *site.Site, c *site.Cluster, out *Progress) []Step {
 		t := newTakeover(s, c, out, ModeSwitchover)
 		return slices.Concat(
-			[]Step{t.identify(), t.readiness()},
+			[]Step{t.identify(), unless(t.moving, t.readiness())},
 			beside("prepare", t.elasticsearch(), t.snapshot(), t.export()),
-			[]Step{t.consistent(), t.removeSynchronizer(), t.lookAgain()},
+			[]Step{unless(t.moving, t.consistent()), unless(t.moving, t.removeSynchronizer()), unless(t.moving, t.lookAgain())},
 			beside("close", t.closeEtcd("09-close-old", t.from), t.closeEtcd("10-close-new", t.to)),
 			beside("fence", t.fence()...),
 			[]Step{t.lastLook(), t.record(), t.pointName()},
@@ -77,6 +77,7 @@ type takeover struct {
 
 	identity *activities.Identity                 // by identify, the last look
 	before   *activities.PairRecord               // of the new side, as it was found
+	resumed  string                               // what this run finishes, where an earlier one had moved the name
 	silent   *time.Time                           // when nothing of the old side answered for the first time
 	down     activities.Evidence                  // by unreachable: the proof
 	good     *pair.Good                           // what the ledger says, in a failover

@@ -60,6 +60,7 @@ func (t *takeover) commit() Step {
 			Calls: []string{"PUT /api/v1/namespaces/cpaas-system/configmaps/acpflow-pair   # on " + t.to.Name + ", then on " + t.from.Name}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			entry := t.entry(ctx)
+			entry.Done = true
 			evidence, err := t.write(ctx, t.to, entry)
 			if err != nil {
 				return evidence, err

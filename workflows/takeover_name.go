@@ -2,8 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -235,12 +233,7 @@ func (t *takeover) halfMoved(ctx workflow.Context) bool {
 	if err != nil {
 		return false
 	}
-	for _, server := range slices.Sorted(maps.Keys(now.Answers)) {
-		if slices.ContainsFunc(activities.ClusterAddresses(t.site, t.to), func(a string) bool { return slices.Contains(now.Answers[server], a) }) {
-			return true
-		}
-	}
-	return false
+	return t.leadsHere(now)
 }
 
 // moved completes the RPO when the name leads to the new side everywhere.
@@ -254,6 +247,9 @@ func (t *takeover) moved(now time.Time) {
 }
 
 func (t *takeover) lastQuestion() string {
+	if t.resumed != "" {
+		return t.finishQuestion()
+	}
 	text := fmt.Sprintf("Make %s the primary in place of %s? %s will be pointed at %s. ", t.who(t.to), t.who(t.from), t.site.Platform.Address, strings.Join(activities.ClusterAddresses(t.site, t.to), " and "))
 	if t.rec.RPO != nil {
 		text += "Known of the data: " + t.rec.RPO.Text + ". "

@@ -45,7 +45,7 @@ func (t *takeover) identify() Step {
 				return identity.Evidence, err
 			}
 			if t.identity == nil {
-				t.before = identity.Sides[t.to.Name].Record
+				t.before = t.remembered(identity)
 			}
 			t.identity = &identity
 			t.rec.FromUID, t.rec.ToUID = t.uid(t.from), t.uid(t.to)
@@ -54,6 +54,16 @@ func (t *takeover) identify() Step {
 			return evidence, t.judgeSides(address)
 		},
 	}
+}
+
+// remembered is the new side's record. One by which it is the primary although it
+// carries the synchronizer is what a terminated run left: nobody must put that back.
+func (t *takeover) remembered(identity activities.Identity) *activities.PairRecord {
+	side := identity.Sides[t.to.Name]
+	if r := side.Record; r != nil && r.Primary == t.to.Name && side.Synchronizer {
+		return nil
+	}
+	return side.Record
 }
 
 // uid is a side's as it was seen, else as it was recorded once; "" = unknown.
@@ -92,10 +102,13 @@ func (t *takeover) who(c *site.Cluster) string {
 func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 	op := "make " + t.to.Name + " the primary"
 	old, young := t.identity.Sides[t.from.Name], t.identity.Sides[t.to.Name]
+	t.resumed = ""
 	switch {
 	case old.Synchronizer:
 		return gateFault(op, "name the other side, or remove the synchronizer from "+t.from.Name+" if a failover was done by hand",
 			"%s carries the synchronizer, as a standby does; it would copy over what users write on %s", t.from.Name, t.to.Name)
+	case t.planned && t.halfDone(young, address):
+		t.resume(young.Record, address)
 	case t.planned && address.Cluster == t.to.Name && !young.Synchronizer:
 		return gateFault(op, "nothing is to be taken over; make "+t.from.Name+" its standby: acpflow reprotect",
 			"%s leads to %s already and %s carries no synchronizer: it is the primary", t.site.Platform.Address, t.to.Name, t.to.Name)
@@ -105,7 +118,8 @@ func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 	case t.planned && address.Cluster != t.from.Name:
 		return gateFault(op, "find out which side users work on; point the name at it first",
 			"%s leads to %s and not to %s: %s", t.site.Platform.Address, orNeither(address.Cluster), t.from.Name, answers(address))
-	case len(address.Silent) > 0:
+	}
+	if len(address.Silent) > 0 {
 		return gateFault(op, "mend them; what was lost with "+t.from.Name+" take out of dr.dns in the site document, then start again",
 			"not every name server and resolver answers, so the name could not be moved and seen later: %s", answers(address))
 	}
