@@ -43,7 +43,7 @@ func newRootCmd() *cobra.Command {
 	root.AddCommand(
 		newPreflightCmd(), newInstallCmd(), newAddArchitectureCmd(), newInstallPairCmd(), newEnableSyncCmd(), newMergeKeysCmd(), newPushCmd(),
 		newCheckCmd(), newMonitorCmd(),
-		newSwitchoverCmd(), newFailoverCmd(),
+		newSwitchoverCmd(), newFailoverCmd(), newReprotectCmd(), newDrillCmd(),
 		newPlanCmd(), newStatusCmd(), newWatchCmd(), newListCmd(),
 		newDecideCmd(), newApproveCmd(), newAbortCmd(),
 		newSiteCmd(), newChecksCmd(), newFactsCmd(), newCapacityCmd(), newInstallerConfigCmd(),

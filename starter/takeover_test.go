@@ -11,7 +11,7 @@ import (
 )
 
 func TestTakeoverVerbsAreCommandsWithPlans(t *testing.T) {
-	for _, verb := range []string{"switchover", "failover"} {
+	for _, verb := range []string{"switchover", "failover", "reprotect", "drill"} {
 		book, ok := workflows.BookNamed(verb)
 		require.True(t, ok, verb)
 		cmd, _, err := newRootCmd().Find([]string{verb})

@@ -91,6 +91,69 @@ func TestCheckAndMonitorOfADeadPair(t *testing.T) {
 		r.CLI(t, 2, "check", "--site", "dead", "--cluster", "west")
 	})
 	t.Run("monitor", func(t *testing.T) { monitorLives(t, r) })
+	t.Run("drill", func(t *testing.T) { drillsLive(t, r) })
+}
+
+// drillsLive is what a schedule of drills does where every drill must fail: it
+// says so, and asks nobody.
+func drillsLive(t *testing.T, r *runs.Runs) {
+	out, _ := r.CLI(t, 0, "plan", "drill", "--site", "dead")
+	assert.Contains(t, out, "drill.01-blackout")
+	r.CLI(t, 2, "drill", "schedule", "status", "--site", "dead")
+	out, _ = r.CLI(t, 0, "drill", "schedule", "start", "--site", "dead")
+	assert.Contains(t, out, "started drill-schedule/dead: a drill every 24h0m0s")
+	out, _ = r.CLI(t, 0, "drill", "schedule", "start", "--site", "dead", "--every", "10s", "-o", "json")
+	assert.JSONEq(t, `{"schedule":"drill-schedule/dead","result":"drill-schedule/dead runs already: a drill every 10s"}`, out)
+	var s struct {
+		Every  string
+		Drills []struct{ Run, Outcome string }
+	}
+	require.Eventually(t, func() bool {
+		out, _ := r.CLI(t, 0, "drill", "schedule", "status", "--site", "dead", "-o", "json")
+		require.NoError(t, json.Unmarshal([]byte(out), &s))
+		return len(s.Drills) > 0 && s.Drills[len(s.Drills)-1].Outcome != "" // it is set at its end
+	}, 2*time.Minute, time.Second)
+	assert.Equal(t, "10s", s.Every)
+	first := s.Drills[len(s.Drills)-1]
+	assert.Regexp(t, `^drill/dead-\d`, first.Run)
+	assert.Contains(t, []string{string(workflows.ChecksFailed), string(workflows.Aborted), string(workflows.FailedRun)}, first.Outcome, "neither side answers")
+	out, _ = r.CLI(t, 0, "drill", "schedule", "stop", "--site", "dead")
+	assert.Contains(t, out, "stopped drill-schedule/dead")
+}
+
+// A takeover names its side, and who asked for it; one that can't tell who is who
+// changes nothing and says so.
+func TestTakeoverOfADeadPair(t *testing.T) {
+	dir := t.TempDir()
+	deadPair(t, dir)
+	server, err := harness.StartDevserver(t.Context(), dir, os.Stderr)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
+	r := &runs.Runs{Server: server, Dir: dir, Sites: filepath.Join(dir, "sites")}
+	require.NoError(t, r.Open(t.Context()))
+	t.Cleanup(func() { assert.NoError(t, r.Close()) })
+	t.Setenv("ACPFLOW_SITES_DIR", filepath.Join(dir, "sites"))
+	for _, verb := range []string{"switchover", "failover", "reprotect"} {
+		_, errs := r.CLI(t, 2, verb, "--site", "dead")
+		assert.Contains(t, errs, `"cluster" not set`, verb)
+		out, _ := r.CLI(t, 0, "plan", verb, "--site", "dead", "--cluster", "east", "-o", "json")
+		var plan struct {
+			workflows.Plan
+			CriticalPath workflows.CriticalPath
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &plan))
+		assert.Equal(t, verb != "reprotect", plan.CriticalPath.Seconds > 0, "%s: how long the old side is away, no plan tells", verb)
+		assert.Equal(t, plan.Plan.CriticalPath(), plan.CriticalPath)
+	}
+	_, errs := r.CLI(t, 5, "switchover", "--site", "dead", "--cluster", "east", "--wait", "--on-failure", "abort")
+	assert.Contains(t, errs, "aborted")
+	id := r.Start(t, "failover", "dead", "--cluster", "east")
+	gate := r.Gate(t, id, "failover.01-identify")
+	assert.NotEmpty(t, gate.Error)
+	_, errs = r.CLI(t, 2, "approve", id, "--by", "anna", "--reason", "go on")
+	assert.Contains(t, errs, "asks for no approval now")
+	r.CLI(t, 0, "abort", id, "--reason", "it is a test")
+	assert.ErrorContains(t, r.Failure(t, id), "it is a test")
 }
 
 // monitorLives does everything twice: the second time changes nothing.
