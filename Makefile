@@ -85,7 +85,7 @@ test-unit: agents ## unit and replay tests, with the race detector
 
 .PHONY: test-tools test-devserver test-lab test-e2e test-pair
 test-tools: agents ## tests of the compose file, the test tools and the stand-ins
-	cd test && go test -count=1 $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e)(/|$$)')
+	cd test && go test -count=1 -timeout 20m $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e)(/|$$)')
 
 test-devserver: ## tests of the embedded Temporal server, which kill it
 	cd deploy/devserver && go test $(TESTFLAGS) ./...

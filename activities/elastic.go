@@ -64,6 +64,7 @@ func (a *Elastic) RunTemplateScript(ctx context.Context, in TemplateScriptInput)
 		report(ctx, Progress{Text: "running " + path.Base(templateScript) + " on " + n.Name})
 		out, there, err := a.runScript(ctx, n, source)
 		if err == nil && there {
+			out.Facts["run"] = in.Run
 			return out, nil
 		}
 		if err != nil && !fault.Is(err, fault.Unreachable) {

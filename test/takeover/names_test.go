@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -138,6 +139,26 @@ func (r *rig) page() {
 	_, err = check("west", east)
 	assert.Contains(r, r.refused(err), east)
 
+	r.Run("a platform without a token to ask with", func(t *testing.T) {
+		r := r.with(t)
+		secrets := r.West.API.CoreV1().Secrets("cpaas-system")
+		old, err := secrets.Get(r.Context(), "k8sadmin", metav1.GetOptions{})
+		require.NoError(r, err)
+		require.NoError(r, secrets.Delete(r.Context(), "k8sadmin", metav1.DeleteOptions{}))
+		evidence, err := check("west", west)
+		require.NoError(r, err)
+		assert.Equal(r, "the page says so", evidence.Facts["proof"])
+		again := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: old.Name, Annotations: map[string]string{corev1.ServiceAccountNameKey: "k8sadmin"}}, Type: old.Type}
+		_, err = secrets.Create(r.Context(), again, metav1.CreateOptions{})
+		require.NoError(r, err)
+		labtest.Await(r, 20*time.Second, "the platform has a token again", func() error {
+			evidence, err := check("west", west)
+			if err == nil && evidence.Facts["proof"] != "the API behind the name says so" {
+				err = fault.New(fault.Failed, "wait", evidence.Facts["proof"], "", nil)
+			}
+			return err
+		})
+	})
 	r.Run("another certificate", func(t *testing.T) {
 		r := r.with(t)
 		ca, err := pki.NewCA("other")
