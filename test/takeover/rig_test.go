@@ -45,6 +45,7 @@ func TestActivities(t *testing.T) {
 		{"names on nodes", (*rig).onNodes},
 		{"names in Pods", (*rig).inPods},
 		{"page", (*rig).page},
+		{"rehearsal", (*rig).rehearse},
 		{"template script", (*rig).script},
 		{"reach", (*rig).reach},
 		{"arrival", (*rig).arrival},
