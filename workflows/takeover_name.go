@@ -218,12 +218,32 @@ func (t *takeover) pointName() Step {
 		switch {
 		case err == nil:
 			t.moved(workflow.Now(ctx))
-		case isType(err, string(fault.Refused)): // nothing was changed: what is true now need not be when it is tried again
+		case t.turnedDown(ctx, err):
+			err = temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
+		}
+		if isType(err, string(fault.Refused)) && !t.byHand() { // nothing was changed: what is true now need not be when it is tried again
 			t.pointed = nil
 		}
 		return evidence, err
 	}
 	return step
+}
+
+// turnedDown reports that the change was not made, and will not be: the server did
+// not accept the key, the name is an alias, the person has not made it. Then nothing
+// has happened that can't be taken back. A change that was sent and not answered may
+// still come, so it is not enough that no server shows it.
+func (t *takeover) turnedDown(ctx workflow.Context, err error) bool {
+	if !isType(err, string(fault.Auth)) && !isType(err, string(fault.BadInput)) && !isType(err, string(fault.Gate)) {
+		return false
+	}
+	now, err := lookUpPlatform(ctx, t.site)
+	return err == nil && now.Agreed && now.Cluster == t.from.Name
+}
+
+// byHand reports that a person changes the name.
+func (t *takeover) byHand() bool {
+	return t.site.DR.DNS == nil || t.site.DR.DNS.Driver == site.DNSManual
 }
 
 // halfMoved reports whether a server is known to lead to the new side already.
@@ -260,7 +280,7 @@ func (t *takeover) lastQuestion() string {
 	if t.planned {
 		text += fmt.Sprintf("Nothing is copied any more: what users write to %s while this waits will be missing on %s. ", t.from.Name, t.to.Name)
 	}
-	if d := t.site.DR.DNS; d == nil || d.Driver == site.DNSManual {
+	if t.byHand() {
 		text += "After the approval you are asked to change the name by hand. "
 	}
 	back := "and proves that both sides are alike"

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/acpflow/acpflow/activities"
 )
@@ -51,4 +54,25 @@ func (t *takeover) moving() string { return t.resumed }
 func (t *takeover) finishQuestion() string {
 	return fmt.Sprintf("Finish the takeover by %s? %s. After the approval every server, resolver, node and Pod must know the addresses of %s, and what remembers the old ones is restarted. "+
 		"Users work on %s, where the name leads there; what was written to %s since the copying ended is not on it", t.who(t.to), t.resumed, t.to.Name, t.to.Name, t.from.Name)
+}
+
+// behindAFence explains why the old side can't be identified through its VIP where a
+// terminated run has left it fenced: nothing opens those ports by itself, and users
+// are out until somebody does. It returns cause where that is not the reason.
+func (t *takeover) behindAFence(ctx workflow.Context, cause error) error {
+	if !t.planned || !t.site.DR.Takeover.Fence || activities.Bare(t.from) {
+		return cause
+	}
+	var shut []string
+	for _, port := range fencedPorts(t.site) {
+		state, err := (&portBefore{site: t.site, cluster: t.from, port: port}).now(ctx)
+		if err == nil && !state.Configured && !state.Reachable {
+			shut = append(shut, activities.ManualOpen(t.from, port))
+		}
+	}
+	if len(shut) == 0 {
+		return cause
+	}
+	return gateFault("identify both sides", strings.Join(shut, "; ")+"; then retry. If the name leads to "+t.to.Name+" already, they may be closed again afterwards",
+		"%s; ports of the VIP of %s are closed, as a takeover leaves them that was terminated after it had fenced that side: users don't reach it", plainText(cause), t.from.Name)
 }

@@ -95,3 +95,26 @@ func TestAbortDoesNotPutAFalseRecordBack(t *testing.T) {
 	assert.NotContains(t, w.records, "east")
 	w.untouched()
 }
+
+// A run that was terminated behind its own fence locks users out: the next one says
+// what to open.
+func TestSwitchoverNamesTheFenceOfATerminatedRun(t *testing.T) {
+	w := newTakeoverWorld(t)
+	w.doc.DR.Takeover.Fence = true
+	w.open = map[string]bool{"west 11443": true}
+	w.breaks("IdentifySides", fault.Gate)
+	step, text := w.aborted(switchover)
+	assert.Equal(t, "switchover.01-identify", step)
+	assert.Contains(t, text, "IdentifySides is broken")
+	assert.Contains(t, text, "users don't reach it")
+	for _, port := range []string{"443", "6443"} {
+		assert.Regexp(t, "port "+port+"\\b", text)
+	}
+	assert.NotContains(t, text, "port 11443")
+
+	w = newTakeoverWorld(t)
+	w.doc.DR.Takeover.Fence = true
+	w.breaks("IdentifySides", fault.Gate)
+	_, text = w.aborted(switchover)
+	assert.NotContains(t, text, "fenced")
+}

@@ -42,7 +42,7 @@ func (t *takeover) identify() Step {
 					return "", err
 				})
 			if err != nil {
-				return identity.Evidence, err
+				return identity.Evidence, t.behindAFence(ctx, err)
 			}
 			if t.identity == nil {
 				t.before = t.remembered(identity)

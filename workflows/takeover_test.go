@@ -309,6 +309,44 @@ func TestDeclinedChangeOfTheNameIsUndone(t *testing.T) {
 	w.untouched()
 }
 
+// So is one that did not accept the key, or met an alias; but not while a server
+// may show the new address, and not when the change was lost on the way.
+func TestChangeThatWasNotMadeIsUndone(t *testing.T) {
+	for name, c := range map[string]struct {
+		class fault.Class
+		half  bool
+		back  bool
+	}{
+		"key":       {fault.Auth, false, true},
+		"alias":     {fault.Gate, false, true},
+		"half":      {fault.Auth, true, false},
+		"no answer": {fault.Unreachable, false, false},
+		"stalled":   {fault.Stalled, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTakeoverWorld(t)
+			w.doc.DR.Takeover.Fence = true
+			w.breaks("PointPlatform", c.class)
+			instead(w.world, "LookUpPlatform", func(activities.ClusterInput) any {
+				return activities.PlatformAddress{Cluster: "west", Agreed: !c.half || !slices.Contains(w.where, "PointPlatform east")}
+			})
+			require.Error(t, w.take(switchover))
+			if c.back {
+				w.untouched()
+				return
+			}
+			assert.False(t, w.sides.plugins["east"].Installed)
+			assert.NotContains(t, w.meant(), "OpenPort west")
+		})
+	}
+}
+
+func TestAbortAfterThePointOfNoReturnSaysWhatStays(t *testing.T) {
+	w := newTakeoverWorld(t)
+	w.breaks("CheckPage", fault.Conflict)
+	require.ErrorContains(t, w.take(switchover), "The point of no return, step switchover.13-point-dns, was passed: what was done stays")
+}
+
 func TestNobodyApprovesTheirOwnTakeover(t *testing.T) {
 	w := newTakeoverWorld(t)
 	w.after(time.Minute, func() {

@@ -141,6 +141,9 @@ func (r *run) aborted(state *StepProgress) error {
 	if state.State == NotRun {
 		what = "The step was not approved"
 	}
+	if r.passed > 0 {
+		what += ". The point of no return, step " + r.steps[r.passed-1].ID + ", was passed: what was done stays, and what follows was not done"
+	}
 	return temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("aborted by %s at step %s: %s. %s", d.By, state.ID, d.Reason, what), ErrAborted, nil)
 }
