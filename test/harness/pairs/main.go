@@ -19,6 +19,7 @@ import (
 	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/corepackage"
+	"github.com/acpflow/acpflow/test/lab/labtest"
 )
 
 // Options of Main.
@@ -79,3 +80,6 @@ func runAll(ctx context.Context, m *testing.M, o Options, use func(*Rig)) (code 
 	use(r)
 	return m.Run(), nil
 }
+
+// Small is a pair with one control plane on each side.
+func Small() []lab.ClusterPlan { return labtest.PairPlans() }

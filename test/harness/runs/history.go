@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -21,11 +22,11 @@ func Step(p *workflows.Progress, id string) workflows.StepProgress {
 	return p.Steps[i]
 }
 
-// Events are the history of a run so far.
+// Events are the history of a run so far. It may be asked for in a cleanup.
 func (r *Runs) Events(t testing.TB, id string) []*historypb.HistoryEvent {
 	t.Helper()
 	var out []*historypb.HistoryEvent
-	events := r.Temporal.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := r.Temporal.GetWorkflowHistory(context.WithoutCancel(t.Context()), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		if err != nil {
@@ -82,7 +83,7 @@ func (r *Runs) Survived(t testing.TB, id string) {
 	began := map[int64]string{} // event id of the schedule → step
 	boundaries, outlived := 0, []string{}
 	for _, event := range r.Events(t, id) {
-		if s := stepOf(event); s != "" {
+		if s := StepOf(event); s != "" {
 			step = s
 		}
 		if event.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
@@ -107,8 +108,8 @@ func (r *Runs) Survived(t testing.TB, id string) {
 	}
 }
 
-// stepOf is the step that begins with an event.
-func stepOf(event *historypb.HistoryEvent) string {
+// StepOf is the step that begins with an event.
+func StepOf(event *historypb.HistoryEvent) string {
 	fields := event.GetUpsertWorkflowSearchAttributesEventAttributes().GetSearchAttributes().GetIndexedFields()
 	return strings.Trim(string(fields[workflows.AttrStep.GetName()].GetData()), `"`)
 }
