@@ -30,6 +30,10 @@ type Options struct {
 	Site      func(*site.Site)  // changes the lab's site document before the first run
 }
 
+// Keep names the environment variable of whoever writes such a test: a folder in
+// which everything stays, and the lab up, so that the next run need not install.
+const Keep = "ACPFLOW_KEEP_PAIR"
+
 // Main is the body of a TestMain: it brings the lab up, gives it to use and runs
 // the tests. Logs of a failed run are kept.
 func Main(m *testing.M, o Options, use func(*Rig)) {
@@ -44,12 +48,13 @@ func Main(m *testing.M, o Options, use func(*Rig)) {
 }
 
 func runAll(ctx context.Context, m *testing.M, o Options, use func(*Rig)) (code int, err error) {
-	dir, err := os.MkdirTemp("", "acpflow-"+o.Name+"-")
+	dir, err := folder(o.Name)
 	if err != nil {
 		return 1, err
 	}
+	kept := os.Getenv(Keep) != ""
 	defer func() {
-		if code == 0 {
+		if code == 0 && !kept {
 			_ = os.RemoveAll(dir)
 		} else {
 			fmt.Fprintln(os.Stderr, o.Name+": logs are kept in", dir)
@@ -66,19 +71,33 @@ func runAll(ctx context.Context, m *testing.M, o Options, use func(*Rig)) (code 
 	if err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, lab.Down(context.WithoutCancel(ctx), o.Name)) }()
+	if !kept {
+		defer func() { err = errors.Join(err, lab.Down(context.WithoutCancel(ctx), o.Name)) }()
+	}
 	server, err := harness.StartDevserver(ctx, dir, os.Stderr)
 	if err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	r := &Rig{Runs: runs.Runs{Server: server, Dir: dir, Sites: filepath.Join(dir, "sites")}, Lab: l, Name: o.Name}
+	r := &Rig{Runs: runs.Runs{Server: server, Dir: dir, Sites: filepath.Join(dir, "sites")}, Lab: l, Site: o.Name}
 	if err := r.open(ctx, o.Site); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	use(r)
 	return m.Run(), nil
+}
+
+// folder is for the logs of this run, the site and the lab's files.
+func folder(name string) (string, error) {
+	kept := os.Getenv(Keep)
+	if kept == "" {
+		return os.MkdirTemp("", "acpflow-"+name+"-")
+	}
+	if err := os.RemoveAll(filepath.Join(kept, "sites")); err != nil {
+		return "", err
+	}
+	return kept, os.MkdirAll(kept, 0o700)
 }
 
 // Small is a pair with one control plane on each side.

@@ -33,7 +33,7 @@ const maxLag = "10s"
 type Rig struct {
 	runs.Runs
 	Lab  *lab.Lab
-	Name string // of the lab and the site
+	Site string // its name, and the lab's
 
 	West, East *labtest.Side // once both are installed
 }
@@ -58,9 +58,24 @@ func (r *Rig) open(ctx context.Context, change func(*site.Site)) error {
 func (r *Rig) Build(t testing.TB) {
 	t.Helper()
 	if r.East == nil {
-		r.Succeeds(t, r.Start(t, "install-pair", r.Name, "--cluster", West))
+		if !r.installed() {
+			r.Succeeds(t, r.Start(t, "install-pair", r.Site, "--cluster", West))
+		}
 		r.Connect(t)
 	}
+}
+
+// installed reports whether an earlier run has left the pair.
+func (r *Rig) installed() bool {
+	if os.Getenv(Keep) == "" {
+		return false
+	}
+	n, err := r.Lab.Node(East + "-1")
+	if err != nil {
+		return false
+	}
+	_, err = n.Exec(context.Background(), "test", "-e", "/etc/kubernetes/admin.conf")
+	return err == nil
 }
 
 // Connect opens the APIs of both sides, which are installed.
@@ -92,7 +107,7 @@ func (r *Rig) Edit(t testing.TB, change func(*site.Site)) {
 	t.Cleanup(func() { require.NoError(t, os.WriteFile(r.siteFile(), before, 0o600)) })
 }
 
-func (r *Rig) siteFile() string { return filepath.Join(r.Sites, r.Name+".yaml") }
+func (r *Rig) siteFile() string { return filepath.Join(r.Sites, r.Site+".yaml") }
 
 func (r *Rig) read() (*site.Site, error) {
 	data, err := os.ReadFile(r.siteFile())
@@ -149,8 +164,8 @@ func (r *Rig) ControlPlanes(t testing.TB, cluster string) []string {
 // Check runs `acpflow check`, demands its exit code and returns the verdict.
 func (r *Rig) Check(t testing.TB, want int, args ...string) *workflows.SyncVerdict {
 	t.Helper()
-	r.CLI(t, want, append([]string{"check", "--site", r.Name}, args...)...)
-	p, err := r.Status(t.Context(), "check/"+r.Name)
+	r.CLI(t, want, append([]string{"check", "--site", r.Site}, args...)...)
+	p, err := r.Status(t.Context(), "check/"+r.Site)
 	require.NoError(t, err)
 	require.NotNil(t, p.Sync, runs.Steps(p))
 	return p.Sync

@@ -1,0 +1,75 @@
+package takeover
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/test/harness/pairs"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// A planned switchover and back to protection: the data is there on both sides
+// all the time, and nothing is lost.
+func TestSwitchoverAndReprotect(t *testing.T) {
+	s := inSync(t)
+	s.writes(t, "switchover")
+	p := s.succeeds(s.start("switchover", s.to))
+	settle()
+	s.tookOver(p, workflows.ModeSwitchover, s.from, s.to)
+	assert.Empty(t, p.Recovery.Owed)
+	assert.Zero(t, p.Recovery.RTO.DetectionSeconds, "nothing was down")
+	require.NotNil(t, p.Recovery.RPO)
+	assert.True(t, p.Recovery.RPO.Verified, "%+v", p.Recovery.RPO)
+	assert.NotContains(t, p.Recovery.Title, workflows.Unverified)
+	s.reads(t, "switchover")
+	pairs.WriteMap(t, s.to, "after-switchover", "written on the new primary")
+
+	p = s.succeeds(s.start("reprotect", s.from))
+	s.captured(p, s.from)
+	s.protected()
+	pairs.MapArrives(t, s.from, "after-switchover", "written on the new primary")
+}
+
+// The primary dies; the standby takes over; the old primary comes back, with data
+// that nobody else has, and becomes the standby.
+func TestFailoverAndReprotect(t *testing.T) {
+	s := inSync(t)
+	s.writes(t, "failover")
+	s.Clean(t) // the ledger knows both sides equal
+	require.NoError(t, s.Lab.PowerOffCluster(t.Context(), s.from.Cluster.Name))
+	t.Cleanup(func() {
+		require.NoError(t, s.Lab.PowerOnCluster(context.WithoutCancel(t.Context()), s.from.Cluster.Name))
+	})
+	p := s.succeeds(s.start("failover", s.to))
+	settle()
+	s.tookOver(p, workflows.ModeFailover, s.to)
+	assert.NotEmpty(t, p.Recovery.Owed, "the old side's port")
+	assert.Positive(t, p.Recovery.RTO.DetectionSeconds)
+	require.NotNil(t, p.Recovery.RPO)
+	require.NotNil(t, p.Recovery.RPO.EqualAt)
+	s.reads(t, "failover")
+	pairs.WriteMap(t, s.to, "after-failover", "written on the new primary")
+
+	require.NoError(t, s.Lab.PowerOnCluster(t.Context(), s.from.Cluster.Name))
+	id := s.start("reprotect", s.from)
+	p = s.succeeds(id)
+	s.captured(p, s.from)
+	s.protected()
+	pairs.MapArrives(t, s.from, "after-failover", "written on the new primary")
+}
+
+// writes puts data on the primary and waits until it is on the standby.
+func (s *stage) writes(t *testing.T, key string) {
+	t.Helper()
+	pairs.WriteMap(t, s.from, key, "before the takeover of "+s.to.Cluster.Name)
+	pairs.MapArrives(t, s.to, key, "before the takeover of "+s.to.Cluster.Name)
+}
+
+// reads finds it on the new primary.
+func (s *stage) reads(t *testing.T, key string) {
+	t.Helper()
+	pairs.MapArrives(t, s.to, key, "before the takeover of "+s.to.Cluster.Name)
+}
