@@ -135,7 +135,7 @@ func (s *stage) start(verb string, side *labtest.Side, args ...string) string {
 // not start the run.
 func (s *stage) approve(id string, p *workflows.Progress) {
 	s.Helper()
-	if runs.Step(p, p.Gate.Step).Strict {
+	if p.Gate.Quorum != nil {
 		s.CLI(s, 0, "approve", id, "--by", second, "--reason", "the test says so", "--step", p.Gate.Step)
 		return
 	}

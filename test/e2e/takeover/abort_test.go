@@ -1,0 +1,126 @@
+package takeover
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/harness"
+	"github.com/acpflow/acpflow/test/harness/pairs"
+	"github.com/acpflow/acpflow/test/lab"
+	"github.com/acpflow/acpflow/test/lab/labtest"
+	"github.com/acpflow/acpflow/test/lab/workload"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// Before the point of no return an abort puts everything back and proves it. One
+// run for each step that parks here; the last has everything done but the name.
+func TestAbortBeforeThePointOfNoReturn(t *testing.T) {
+	s := inSync(t)
+	for _, c := range []struct {
+		name string
+		at   func(*stage) (id string, mend func())
+	}{
+		{"at the proof", (*stage).atTheProof},
+		{"when the garbage collector was quicker", (*stage).afterTheCollector},
+		{"at a port that does not close", (*stage).atThePort},
+		{"at the last question", (*stage).atTheQuestion},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sub := *s
+			sub.T = t
+			id, mend := c.at(&sub)
+			sub.Decide(t, id, "abort", "the test says so")
+			mend()
+			p := sub.Until(t, id, "the end of the abort", func(p *workflows.Progress) bool { return p.Outcome == workflows.Aborted })
+			sub.told(id, p)
+			for _, step := range after(p, "switchover.12-record") {
+				assert.Equal(t, workflows.NotRun, step.State, step.ID)
+			}
+			sub.untouched()
+			s.runs = append(s.runs, id)
+		})
+	}
+}
+
+// atTheProof parks a switchover at a check that is not understood.
+func (s *stage) atTheProof() (string, func()) {
+	s.breakWhenSafe(lab.SyncFaults{CheckText: "everything is fine, trust me"})
+	id := s.start("switchover", s.to)
+	s.fails(id, "switchover.02-readiness", "trust me")
+	return id, func() { require.NoError(s, s.Lab.MendSync(s.Context(), s.to.Cluster.Name)) }
+}
+
+func (s *stage) breakWhenSafe(f lab.SyncFaults) {
+	s.Helper()
+	require.NoError(s, s.Lab.BreakSync(s.Context(), s.to.Cluster.Name, f))
+}
+
+// afterTheCollector lets a Machine go while the synchronizer is uninstalled, as
+// the garbage collector would: the worker is dead in that moment.
+func (s *stage) afterTheCollector() (string, func()) {
+	s.Helper()
+	id := s.start("switchover", s.to)
+	before := s.seen.went(s.to.Cluster.Name, "plugin")
+	gone := func(p *workflows.Progress) bool { return s.seen.went(s.to.Cluster.Name, "plugin") > before }
+	s.until(id, "the uninstall", gone)
+	s.Worker.Kill()
+	require.NoError(s, s.to.Dynamic.Resource(workload.Machines).Delete(s.Context(), machine, metav1.DeleteOptions{}))
+	require.NoError(s, s.StartWorker(s.Context()))
+	s.fails(id, "switchover.08-look-again", machine)
+	return id, func() {}
+}
+
+// atThePort parks a switchover where HAProxy does not reload.
+func (s *stage) atThePort() (string, func()) {
+	s.Helper()
+	h := s.portHurdles()[0]
+	h.breaks()
+	id := s.start("switchover", s.to)
+	s.fails(id, "switchover."+h.step, h.says)
+	return id, h.mends
+}
+
+// atTheQuestion brings a switchover with fences to the last question, and tries
+// there all that must not be: approvals of the wrong people and of wrong steps,
+// and a second run.
+func (s *stage) atTheQuestion() (string, func()) {
+	s.Helper()
+	s.Edit(s, func(doc *site.Site) {
+		doc.DR.Takeover.Fence = true
+		doc.Policy.Approvals = site.Approvals{People: 2, Approvers: []string{second, "third.person", "e2e"}}
+	})
+	id := s.start("switchover", s.to)
+	gate := s.asks(id, "switchover.13-point-dns")
+	require.Contains(s, gate.Question, s.uid(s.to))
+	for _, port := range []int{443, 2379, 6443, 11443} {
+		assert.False(s, listens(s.Context(), s.from, port), "%d of the old side is fenced", port)
+	}
+	assert.Empty(s, pairs.Synchronizers(s, s.to))
+	refused := func(says string, args ...string) {
+		s.Helper()
+		out, errs, code, err := harness.CLI(s.Context(), s.Server, append([]string{"approve", id, "--reason", "why not"}, args...)...)
+		require.NoError(s, err)
+		assert.NotZero(s, code)
+		assert.Contains(s, strings.ToLower(out+errs), says, fmt.Sprint(args))
+	}
+	refused("e2e", "--by", "E2E ", "--step", gate.Step)
+	refused("somebody.else", "--by", "somebody.else", "--step", gate.Step)
+	refused("12-record", "--by", second, "--step", "switchover.12-record")
+	s.CLI(s, 0, "approve", id, "--by", second, "--reason", "the test says so", "--step", gate.Step)
+	refused("already", "--by", second, "--step", gate.Step)
+	p, err := s.Status(s.Context(), id)
+	require.NoError(s, err)
+	require.NotNil(s, p.Gate, "one of two people is not enough")
+
+	for verb, side := range map[string]*labtest.Side{"enable-sync": s.to, "switchover": s.from} {
+		other := s.Start(s, verb, name, "--cluster", side.Cluster.Name)
+		assert.ErrorContains(s, s.Failure(s, other), "another", verb)
+	}
+	return id, func() {}
+}

@@ -1,0 +1,92 @@
+package takeover
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// The primary comes back in the middle of a failover, at the last moment before
+// the name moves: nothing moves, and when it is fenced the run goes on.
+func TestThePrimaryReturnsDuringAFailover(t *testing.T) {
+	s := inSync(t)
+	s.writes(t, "returned")
+	s.off(s.from.Cluster.Name)
+	id := s.start("failover", s.to)
+	p := s.Until(t, id, "the first question", question)
+	require.Equal(t, "failover.02-unreachable", p.Gate.Step)
+	s.on(s.from.Cluster.Name)
+	s.approve(id, p)
+	s.fails(id, "failover.02-unreachable", s.from.Cluster.Name)
+	require.NoError(t, s.Lab.PowerOffCluster(t.Context(), s.from.Cluster.Name))
+	s.Decide(t, id, "retry", "it is off now")
+
+	s.asks(id, "failover.13-point-dns")
+	s.on(s.from.Cluster.Name)
+	p, err := s.Status(t.Context(), id)
+	require.NoError(t, err)
+	s.approve(id, p)
+	gate := s.fails(id, "failover.13-point-dns", "is back")
+	assert.Equal(t, s.from.Cluster.Endpoint.VIP, authoritative(s.Lab), "the name stays")
+	assert.Contains(t, gate.Actions, workflows.Abort)
+	require.NoError(t, s.Lab.PowerOffCluster(t.Context(), s.from.Cluster.Name))
+	s.Decide(t, id, "retry", "it is off for good")
+	p = s.succeeds(id)
+	settle()
+	s.tookOver(p, workflows.ModeFailover, s.to)
+	s.reads(t, "returned")
+}
+
+// A site document with both VIPs swapped would turn everything around: it is told
+// before anything is done.
+func TestSwappedVIPs(t *testing.T) {
+	s := inSync(t)
+	s.Edit(t, func(doc *site.Site) {
+		a, b := &doc.Clusters[0], &doc.Clusters[1]
+		a.Endpoint, b.Endpoint = b.Endpoint, a.Endpoint
+		a.Other, b.Other = b.Other, a.Other
+	})
+	id := s.start("switchover", s.to)
+	gate := s.fails(id, "switchover.01-identify", "")
+	t.Log(gate.Error)
+	p := s.abort(id)
+	for _, step := range p.Steps[1:] {
+		assert.Equal(t, workflows.NotRun, step.State, step.ID)
+	}
+}
+
+// The standby's API server ends while it takes over, and later its only node goes
+// through a power cut: the run waits, and nobody is asked.
+func TestTheStandbyRestartsOnTheWay(t *testing.T) {
+	s := inSync(t)
+	id := s.start("switchover", s.to)
+	s.until(id, "the copies", running("switchover.05-export"))
+	s.Script(t, s.to.First.Name, `crictl rm -f $(crictl ps --name kube-apiserver -q)`)
+	s.until(id, "the restarts", running("switchover.18-monitoring"))
+	require.NoError(t, s.to.First.PowerOff(t.Context()))
+	time.Sleep(2 * time.Second)
+	require.NoError(t, s.to.First.PowerOn(t.Context()))
+	p := s.succeeds(id)
+	settle()
+	s.leadsTo(s.to)
+	assert.Equal(t, s.to.Cluster.Name, s.record(s.to).Primary)
+	for _, step := range p.Steps {
+		assert.LessOrEqual(t, step.Tries, 1, step.ID)
+	}
+}
+
+func running(step string) func(*workflows.Progress) bool {
+	return func(p *workflows.Progress) bool {
+		for _, s := range p.Steps {
+			if s.ID == step {
+				return s.State != workflows.Pending
+			}
+		}
+		return false
+	}
+}

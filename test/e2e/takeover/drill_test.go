@@ -1,0 +1,44 @@
+package takeover
+
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/workflows"
+)
+
+// A drill finds the pair ready, moves a canary's name and takes it away again;
+// the pair itself is as it was.
+func TestDrill(t *testing.T) {
+	s := inSync(t)
+	p := s.drill()
+	require.NotNil(t, p.Recovery)
+	assert.Equal(t, workflows.ModeDrill, p.Recovery.Mode)
+	assert.Equal(t, 2, s.seen.updates(), "a name was added and removed")
+	canary := s.Document(t).DR.Drill.Canary
+	a, err := dns.Exchange(new(dns.Msg).SetQuestion(canary+".", dns.TypeA), s.Lab.Describe().DNS.Authoritative)
+	require.NoError(t, err)
+	assert.Empty(t, a.Answer, "the canary's name is gone")
+	assert.Equal(t, s.from.Cluster.Endpoint.VIP, authoritative(s.Lab))
+	s.Clean(t)
+
+	s.Edit(t, func(doc *site.Site) {
+		doc.DR.Drill.Blackout = []site.Blackout{{From: "00:00", To: "00:00", Reason: "quarter's end"}}
+	})
+	p = s.drill()
+	assert.Contains(t, p.Steps[0].Evidence.Summary, "quarter's end")
+	assert.Equal(t, 2, s.seen.updates(), "nothing in a blackout")
+}
+
+// drill runs one to its good end.
+func (s *stage) drill() *workflows.Progress {
+	s.Helper()
+	id := s.Start(s, "drill", name)
+	p := s.Succeeds(s, id)
+	s.told(id, p)
+	return p
+}
