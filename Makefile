@@ -83,7 +83,7 @@ test: ## everything CI runs: static checks, unit, lab, end-to-end and browser te
 test-unit: agents ## unit and replay tests, with the race detector
 	go test -race $(TESTFLAGS) ./...
 
-.PHONY: test-tools test-devserver test-lab test-e2e test-pair
+.PHONY: test-tools test-devserver test-lab test-e2e test-pair test-takeover
 test-tools: agents ## tests of the compose file, the test tools and the stand-ins
 	cd test && go test -count=1 -timeout 20m $(TESTFLAGS) $$(go list ./... | grep -vE '/(lab|e2e)(/|$$)')
 
@@ -98,6 +98,9 @@ test-e2e: agents ## acpflow on the lab, worker and Temporal killed on the way, a
 
 test-pair: agents ## acpflow on two data centres, with every fault of a pair (as root)
 	cd test && go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e/pair
+
+test-takeover: agents ## switchover, failover, reprotect and drill, whatever breaks on the way (as root)
+	cd test && go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e/takeover
 
 .PHONY: bench
 bench: deps agents ## compare with scp, ssh and Ansible, and measure an install's own overhead (as root)

@@ -14,6 +14,7 @@ import (
 	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness/pairs"
+	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -132,7 +133,6 @@ func (s *stage) nameHurdles(m middle) []hurdle {
 	old := s.from.Cluster.Endpoint.VIP
 	node, lb := s.to.First.Name, s.to.Cluster.Name+"-lb"
 	const conf, haproxy = "/etc/bind/named.conf", "/etc/haproxy/haproxy.cfg"
-	nothing := func() {}
 	return []hurdle{
 		{name: "the name server refuses the key", step: "13-point-dns", says: "REFUSED",
 			breaks: func() {
@@ -151,12 +151,12 @@ func (s *stage) nameHurdles(m middle) []hurdle {
 		{name: "a node with the old address in its hosts file", step: "14-nodes", says: old,
 			breaks: func() {
 				m.node.behaves(manner{address: old})
-				s.Script(s, node, "cp -p /etc/resolv.conf /root/resolv.conf; sed -i 's/^nameserver .*/nameserver "+strings.TrimSuffix(m.node.address, ":53")+"/' /etc/resolv.conf; cp -p /etc/hosts /root/hosts; echo '"+old+" acp.lab.example.com' >>/etc/hosts")
+				s.Script(s, node, "cp -p /etc/resolv.conf /etc/hosts /root; echo nameserver "+strings.TrimSuffix(m.node.address, ":53")+" >/etc/resolv.conf; echo '"+old+" "+lab.Domain+"' >>/etc/hosts")
 			},
-			mends: func() { s.Script(s, node, "cp -p /root/hosts /etc/hosts") }},
+			mends: func() { s.Script(s, node, "sed -i '$s/^"+old+" /"+s.to.Cluster.Endpoint.VIP+" /' /etc/hosts") }},
 		{name: "Pods that see the old address, whatever restarts", step: "15-pods", says: "after 1 restarts of coredns",
-			breaks: nothing,
-			mends:  func() { m.node.behaves(manner{}); s.Script(s, node, "cp -p /root/resolv.conf /etc/resolv.conf") }},
+			breaks: func() {},
+			mends:  func() { s.Script(s, node, "cp -p /root/resolv.conf /root/hosts /etc") }},
 		{name: "the page of the other side behind the new VIP", step: "16-page", says: s.uid(s.from),
 			breaks: func() {
 				s.Script(s, lb, "cp -p "+haproxy+" /root/page.cfg; sed -i -E 's/ "+s.to.First.Address+":443 / "+s.from.First.Address+":443 /' "+haproxy+"; systemctl reload haproxy")

@@ -69,7 +69,9 @@ func (s *stage) restartedOnce(p *workflows.Progress) {
 	}
 	seen := map[string]bool{}
 	for _, line := range p.Recovery.Restarted {
-		pod, uid, _ := strings.Cut(line, " ")
+		fields := strings.Fields(line) // namespace/name, UID, perhaps "of" a workload cluster
+		require.GreaterOrEqual(s, len(fields), 2, line)
+		pod, uid := fields[0], fields[1]
 		assert.False(s, seen[uid], "%s is listed twice", pod)
 		seen[uid] = true
 		assert.True(s, gone[uid], "%s did not go", line)
