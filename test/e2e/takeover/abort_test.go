@@ -48,17 +48,19 @@ func TestAbortBeforeThePointOfNoReturn(t *testing.T) {
 	}
 }
 
-// atTheProof parks a switchover at a check that is not understood.
+// atTheProof parks a switchover at a check that is not understood. The card may be
+// skipped with a reason, the proof before the uninstall may not.
 func (s *stage) atTheProof() (string, func()) {
-	s.breakWhenSafe(lab.SyncFaults{CheckText: "everything is fine, trust me"})
+	s.Helper()
+	s.Edit(s, func(doc *site.Site) { doc.Policy.StallAfter = "10s" })
+	require.NoError(s, s.Lab.BreakSync(s.Context(), s.to.Cluster.Name, lab.SyncFaults{CheckText: "everything is fine, trust me"}))
 	id := s.start("switchover", s.to)
 	s.fails(id, "switchover.02-readiness", "trust me")
+	s.Decide(s, id, "skip", "so what")
+	gate := s.fails(id, "switchover.06-consistent", "trust me")
+	assert.NotContains(s, gate.Actions, workflows.Skip)
+	s.standing("06-consistent")
 	return id, func() { require.NoError(s, s.Lab.MendSync(s.Context(), s.to.Cluster.Name)) }
-}
-
-func (s *stage) breakWhenSafe(f lab.SyncFaults) {
-	s.Helper()
-	require.NoError(s, s.Lab.BreakSync(s.Context(), s.to.Cluster.Name, f))
 }
 
 // afterTheCollector lets a Machine go while the synchronizer is uninstalled, as
@@ -109,18 +111,18 @@ func (s *stage) atTheQuestion() (string, func()) {
 		assert.NotZero(s, code)
 		assert.Contains(s, strings.ToLower(out+errs), says, fmt.Sprint(args))
 	}
-	refused("e2e", "--by", "E2E ", "--step", gate.Step)
-	refused("somebody.else", "--by", "somebody.else", "--step", gate.Step)
-	refused("12-record", "--by", second, "--step", "switchover.12-record")
+	refused("asked for this run", "--by", "E2E ", "--step", gate.Step)
+	refused("not among the approvers", "--by", "somebody.else", "--step", gate.Step)
+	refused("the open gate is", "--by", second, "--step", "switchover.12-record")
 	s.CLI(s, 0, "approve", id, "--by", second, "--reason", "the test says so", "--step", gate.Step)
-	refused("already", "--by", second, "--step", gate.Step)
+	refused("has approved", "--by", second, "--step", gate.Step)
 	p, err := s.Status(s.Context(), id)
 	require.NoError(s, err)
 	require.NotNil(s, p.Gate, "one of two people is not enough")
 
 	for verb, side := range map[string]*labtest.Side{"enable-sync": s.to, "switchover": s.from} {
 		other := s.Start(s, verb, name, "--cluster", side.Cluster.Name)
-		assert.ErrorContains(s, s.Failure(s, other), "another", verb)
+		assert.ErrorContains(s, s.Failure(s, other), "is being changed by", verb)
 	}
 	return id, func() {}
 }
