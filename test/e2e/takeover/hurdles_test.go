@@ -1,7 +1,6 @@
 package takeover
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,7 +80,7 @@ func TestSwitchoverOverEveryHurdle(t *testing.T) {
 		doc.DR.DNS.Authoritative = []string{doc.DR.DNS.Authoritative[0], servers.second.address}
 		doc.DR.DNS.Resolvers = []string{doc.DR.DNS.Resolvers[0], servers.resolver.address}
 		doc.DR.Takeover.CoreDNSRestarts = new(1)
-		doc.DR.Takeover.WorkloadClusters = []site.WorkloadCluster{{Name: "near", Kubeconfig: s.workloadConfig(t, false)}, {Name: "far", Kubeconfig: s.workloadConfig(t, true)}}
+		doc.DR.Takeover.WorkloadClusters = append(doc.DR.Takeover.WorkloadClusters, site.WorkloadCluster{Name: "far", Kubeconfig: s.deadWorkload(t)})
 	})
 	id := s.start("switchover", s.to)
 	began := time.Now()
@@ -165,15 +164,14 @@ func (s *stage) nameHurdles(m middle) []hurdle {
 	}
 }
 
-// workloadConfig is a workload cluster's kubeconfig: the old side plays one that
-// is there; dead has nobody at its address.
-func (s *stage) workloadConfig(t *testing.T, dead bool) site.Ref {
+// deadWorkload is a kubeconfig that opens nothing: nobody is at its address.
+func (s *stage) deadWorkload(t *testing.T) site.Ref {
 	t.Helper()
-	text := s.Script(t, s.from.First.Name, "cat /etc/kubernetes/admin.conf")
-	if dead {
-		text = strings.ReplaceAll(text, s.from.Cluster.Endpoint.VIP+":6443", s.from.Cluster.Endpoint.VIP+":6499")
-	}
-	path := filepath.Join(t.TempDir(), fmt.Sprintf("kubeconfig-%t", dead))
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	text, err := os.ReadFile(filepath.Join(s.Lab.Dir(), lab.WorkloadKubeconfig(shop)))
+	require.NoError(t, err)
+	dead := strings.ReplaceAll(string(text), ":6443", ":6499")
+	require.NotEqual(t, string(text), dead)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, os.WriteFile(path, []byte(dead), 0o600))
 	return site.Ref("file:" + path)
 }

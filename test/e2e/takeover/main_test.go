@@ -14,11 +14,14 @@ import (
 // name is the lab and the site of these tests.
 const name = "takeover"
 
+// shop is a workload cluster that sends its monitoring to the platform.
+const shop = "shop"
+
 // world is the pair that all tests share. The first one to need it builds it.
 var world *pairs.Rig
 
 func TestMain(m *testing.M) {
-	pairs.Main(m, pairs.Options{Name: name, Clusters: pairs.Small(), Site: quick}, func(r *pairs.Rig) { world = r })
+	pairs.Main(m, pairs.Options{Name: name, Clusters: pairs.Small(), Workloads: []string{shop}, Site: quick}, func(r *pairs.Rig) { world = r })
 }
 
 // quick makes the waits of a takeover short; they are by design, not work.
