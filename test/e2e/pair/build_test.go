@@ -24,8 +24,7 @@ func TestInstallPairSurvivesAKillAfterEveryStep(t *testing.T) {
 	for _, node := range []string{"west-1", "east-1"} { // else each installer stays for ten seconds
 		require.NoError(t, r.Node(t, node).WriteFile(t.Context(), faults.Path, []byte(`{"graceSeconds": 1}`), "0644"))
 	}
-	id := r.Start(t, "install-pair", name, "--cluster", west)
-	kills := r.KillAfterEveryActivity(t, id)
+	id, kills := r.KillAfterEveryActivity(t, func() string { return r.Start(t, "install-pair", name, "--cluster", west) }, nil)
 	p := r.Until(t, id, "success", func(p *workflows.Progress) bool { return p.Outcome == workflows.Succeeded })
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)

@@ -21,7 +21,7 @@ import (
 func TestSwitchoverSurvivesAKillAfterEveryStep(t *testing.T) {
 	s := inSync(t)
 	s.writes(t, "killed")
-	p := s.killed(s.start("switchover", s.to), 0)
+	p := s.killed("switchover", 0)
 	s.tookOver(p, workflows.ModeSwitchover, s.from, s.to)
 	assert.Empty(t, p.Recovery.Owed)
 	s.reads(t, "killed")
@@ -34,7 +34,7 @@ func TestFailoverSurvivesAKillAfterEveryStep(t *testing.T) {
 	s.writes(t, "killed-twice")
 	s.forgetLedger()
 	s.off(s.from.Cluster.Name)
-	p := s.killed(s.start("failover", s.to), 10)
+	p := s.killed("failover", 10)
 	s.tookOver(p, workflows.ModeFailover, s.to)
 	assert.Contains(t, p.Recovery.Title, workflows.Unverified)
 	require.NotNil(t, p.Recovery.RPO)
@@ -43,22 +43,25 @@ func TestFailoverSurvivesAKillAfterEveryStep(t *testing.T) {
 	s.reads(t, "killed-twice")
 }
 
-// killed kills the worker after every activity of a run, and Temporal after every
-// n-th, 0 = never, while a person approves what is asked.
-func (s *stage) killed(id string, n int) *workflows.Progress {
+// killed kills the worker after every activity of a takeover, and Temporal after
+// every n-th, 0 = never, while a person approves what is asked.
+func (s *stage) killed(verb string, n int) *workflows.Progress {
 	s.Helper()
+	began := time.Now()
 	ctx, stop := context.WithCancel(s.Context())
 	defer stop()
-	go s.approves(ctx, id)
-	kills, restarts := 0, 0
-	kills = s.FollowCompletions(s, id, func(before int) {
-		s.Worker.Kill()
-		if n > 0 && before%n == n-1 {
+	start := func() string {
+		id := s.start(verb, s.to)
+		go s.approves(ctx, id)
+		return id
+	}
+	restarts := 0
+	id, kills := s.KillAfterEveryActivity(s, start, func(kill int) {
+		if n > 0 && kill%n == 0 {
 			s.Server.Kill()
 			require.NoError(s, s.Server.Restart(s.Context()))
 			restarts++
 		}
-		require.NoError(s, s.StartWorker(s.Context()))
 	})
 	p := s.succeeds(id)
 	settle()
@@ -66,7 +69,7 @@ func (s *stage) killed(id string, n int) *workflows.Progress {
 		assert.Equal(s, workflows.Done, step.State, step.ID)
 		assert.LessOrEqual(s, step.Tries, 1, "%s: nobody was asked to mend anything", step.ID)
 	}
-	s.Logf("%d steps, %d kills of the worker, %d of Temporal", len(p.Steps), kills, restarts)
+	s.Logf("%d steps, %d kills of the worker, %d of Temporal in %s", len(p.Steps), kills, restarts, time.Since(began).Round(time.Second))
 	s.Survived(s, id)
 	return p
 }

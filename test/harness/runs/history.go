@@ -10,6 +10,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 
+	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -46,33 +47,44 @@ func (r *Runs) KillWorker(t testing.TB) {
 	}
 }
 
-// KillAfterEveryActivity kills the worker each time the history says that an
-// activity is done, until the run has ended, and returns how often.
-func (r *Runs) KillAfterEveryActivity(t testing.TB, id string) int {
+// KillAfterEveryActivity starts a run and kills the worker each time that it has
+// reported an activity as done, until the run has ended. It returns the run's id
+// and how often that was. Then, which may be nil, is called while no worker is
+// there, with the number of the kill.
+func (r *Runs) KillAfterEveryActivity(t testing.TB, start func() string, then func(kill int)) (id string, kills int) {
 	t.Helper()
-	return r.FollowCompletions(t, id, func(int) { r.KillWorker(t) })
-}
-
-// FollowCompletions calls then for every activity that is done, with how many
-// were before it, until the run has ended, and returns how many there were.
-func (r *Runs) FollowCompletions(t testing.TB, id string, then func(before int)) int {
-	t.Helper()
-	done := 0
-	events := r.Temporal.GetWorkflowHistory(t.Context(), id, "", true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for end := time.Now().Add(4 * Patience); time.Now().Before(end) && events.HasNext(); {
-		event, err := events.Next()
-		if err != nil {
-			t.Fatalf("history of %s: %v", id, err)
+	turnstile, err := harness.NewTurnstile(t.Context(), r.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer turnstile.Stop()
+	r.environs = []string{"TEMPORAL_ADDRESS=" + turnstile.Address}
+	defer func() {
+		r.environs = nil
+		r.KillWorker(t) // the last one would have no way to Temporal
+	}()
+	r.KillWorker(t)
+	id = start()
+	ended := make(chan error, 1)
+	go func() { ended <- r.Temporal.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil) }()
+	for {
+		select {
+		case <-ended:
+			return id, kills
+		case <-time.After(Patience):
+			t.Fatalf("%d kills, and then nothing for %v\nworker log:\n%s", kills, Patience, r.Worker.Log())
+		case <-turnstile.Done:
 		}
-		switch event.GetEventType() {
-		case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-			then(done)
-			done++
-		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
-			return done
+		kills++
+		r.Worker.Kill()
+		if then != nil {
+			then(kills)
+		}
+		turnstile.Open()
+		if err := r.StartWorker(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return done
 }
 
 // Survived reads from the history that hardly a worker lived through two steps:

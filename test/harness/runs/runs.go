@@ -29,7 +29,8 @@ type Runs struct {
 	Dir      string // for the workers' logs
 	Sites    string // folder of the site documents
 
-	workers int
+	workers  int
+	environs []string // further settings of the next worker
 }
 
 // Open connects to Temporal and starts the first worker.
@@ -48,7 +49,7 @@ func (r *Runs) StartWorker(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	worker, err := harness.StartWorker(ctx, r.Server, harness.WorkerOptions{Sites: r.Sites, Dir: dir})
+	worker, err := harness.StartWorker(ctx, r.Server, harness.WorkerOptions{Sites: r.Sites, Dir: dir, Env: r.environs})
 	r.Worker = worker
 	return err
 }
