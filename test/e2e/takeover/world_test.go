@@ -79,15 +79,16 @@ func (s *stage) restartedOnce(p *workflows.Progress) {
 		}
 	}
 	assert.NotEmpty(s, seen)
-	for _, service := range services {
-		side := s.to.Cluster.Name
-		assert.Equal(s, s.seen.went(side, service), s.seen.made(side, service), "Pods of %s on %s: each that went has one successor", service, side)
-		assert.Positive(s, s.seen.went(side, service), "%s was restarted", service)
+	side := s.to.Cluster.Name
+	for service, times := range restarts {
+		assert.Equal(s, times, s.seen.went(side, service), "Pods of %s that went on %s", service, side)
+		assert.Equal(s, times, s.seen.made(side, service), "successors of the Pods of %s on %s", service, side)
 	}
 }
 
-// services are what a takeover restarts in the lab's platform (DR-40, DR-43).
-var services = []string{"cpaas-elasticsearch", "alertmanager", "vmselect", "vminsert", "cluster-transformer"}
+// restarts is how often a takeover restarts what has one Pod in the lab's platform:
+// Elasticsearch when it is prepared, and everything once at the end (DR-40, DR-43).
+var restarts = map[string]int{"cpaas-elasticsearch": 2, "alertmanager": 1, "vmselect": 1, "vminsert": 1, "cluster-transformer": 1}
 
 // untouched demands the pair as it was before a run that was given up: the
 // synchronizer, the ports, the name, and both sides alike.
