@@ -7,6 +7,9 @@ package takeover
 import (
 	"testing"
 
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness/pairs"
 )
@@ -21,6 +24,7 @@ const shop = "shop"
 var world *pairs.Rig
 
 func TestMain(m *testing.M) {
+	klog.SetLogger(logr.Discard()) // watches of a side that is dead end again and again
 	pairs.Main(m, pairs.Options{Name: name, Clusters: pairs.Small(), Workloads: []string{shop}, Site: quick}, func(r *pairs.Rig) { world = r })
 }
 
