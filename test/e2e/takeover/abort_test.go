@@ -7,14 +7,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
-	"github.com/acpflow/acpflow/test/lab/workload"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -35,8 +33,8 @@ func TestAbortBeforeThePointOfNoReturn(t *testing.T) {
 			sub := *s
 			sub.T = t
 			id, mend := c.at(&sub)
-			sub.Decide(t, id, "abort", "the test says so")
 			mend()
+			sub.Decide(t, id, "abort", "the test says so")
 			p := sub.Until(t, id, "the end of the abort", func(p *workflows.Progress) bool { return p.Outcome == workflows.Aborted })
 			sub.told(id, p)
 			for _, step := range after(p, "switchover.12-record") {
@@ -63,19 +61,14 @@ func (s *stage) atTheProof() (string, func()) {
 	return id, func() { require.NoError(s, s.Lab.MendSync(s.Context(), s.to.Cluster.Name)) }
 }
 
-// afterTheCollector lets a Machine go while the synchronizer is uninstalled, as
-// the garbage collector would: the worker is dead in that moment.
+// afterTheCollector lets the garbage collector take a Machine as soon as the
+// synchronizer is gone.
 func (s *stage) afterTheCollector() (string, func()) {
 	s.Helper()
+	require.NoError(s, s.Lab.BreakSync(s.Context(), s.to.Cluster.Name, lab.SyncFaults{GarbageMachines: []string{machine}}))
 	id := s.start("switchover", s.to)
-	before := s.seen.went(s.to.Cluster.Name, "plugin")
-	gone := func(p *workflows.Progress) bool { return s.seen.went(s.to.Cluster.Name, "plugin") > before }
-	s.until(id, "the uninstall", gone)
-	s.Worker.Kill()
-	require.NoError(s, s.to.Dynamic.Resource(workload.Machines).Delete(s.Context(), machine, metav1.DeleteOptions{}))
-	require.NoError(s, s.StartWorker(s.Context()))
 	s.fails(id, "switchover.08-look-again", machine)
-	return id, func() {}
+	return id, func() { require.NoError(s, s.Lab.MendSync(s.Context(), s.to.Cluster.Name)) }
 }
 
 // atThePort parks a switchover where HAProxy does not reload.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -60,18 +61,29 @@ func TestSwappedVIPs(t *testing.T) {
 	}
 }
 
-// The standby's API server ends while it takes over, and later its only node goes
-// through a power cut: the run waits, and nobody is asked.
-func TestTheStandbyRestartsOnTheWay(t *testing.T) {
+// What goes by itself asks nobody: the standby's API server ends while it takes
+// over, the name server is down for a while when the name is to move and slow
+// after that, and then the standby's only node goes through a power cut.
+func TestWhatGoesByItselfAsksNobody(t *testing.T) {
 	s := inSync(t)
 	id := s.start("switchover", s.to)
 	s.until(id, "the copies", running("switchover.05-export"))
-	s.Script(t, s.to.First.Name, `crictl rm -f $(crictl ps --name kube-apiserver -q)`)
+	require.NoError(t, s.to.First.RestartAPIServer(t.Context()))
+	s.asks(id, "switchover.13-point-dns")
+	require.NoError(t, s.Lab.BreakDNS(t.Context(), lab.DNSDown))
+	p, err := s.Status(t.Context(), id)
+	require.NoError(t, err)
+	s.approve(id, p)
+	time.Sleep(5 * time.Second)
+	require.NoError(t, s.Lab.MendDNS(t.Context()))
+	require.NoError(t, s.Lab.BreakDNS(t.Context(), lab.DNSSlow))
+	time.Sleep(5 * time.Second)
+	require.NoError(t, s.Lab.MendDNS(t.Context()))
 	s.until(id, "the restarts", running("switchover.18-monitoring"))
 	require.NoError(t, s.to.First.PowerOff(t.Context()))
 	time.Sleep(2 * time.Second)
 	require.NoError(t, s.to.First.PowerOn(t.Context()))
-	p := s.succeeds(id)
+	p = s.succeeds(id)
 	settle()
 	s.leadsTo(s.to)
 	assert.Equal(t, s.to.Cluster.Name, s.record(s.to).Primary)

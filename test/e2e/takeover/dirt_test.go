@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/test/lab"
@@ -65,21 +64,12 @@ func (s *stage) dirt() []hurdle {
 				require.NoError(s, maps(s.from).Delete(s.Context(), "dirt-orphan", metav1.DeleteOptions{}))
 			}},
 		{name: "a Machine that does not run", step: gate, says: machine,
-			breaks: func() { s.phase("Failed") },
-			mends:  func() { s.phase("Running") }},
+			breaks: func() { require.NoError(s, s.Lab.SetMachinePhase(s.Context(), s.from.Cluster.Name, machine, "Failed")) },
+			mends: func() {
+				require.NoError(s, s.Lab.SetMachinePhase(s.Context(), s.from.Cluster.Name, machine, "Running"))
+			}},
 	}
 }
 
 // machine is one that the tests seed.
 var machine = workload.Cluster(1) + "-1"
-
-// phase sets the machine's on the primary.
-func (s *stage) phase(phase string) {
-	s.Helper()
-	machines := s.from.Dynamic.Resource(workload.Machines)
-	o, err := machines.Get(s.Context(), machine, metav1.GetOptions{})
-	require.NoError(s, err)
-	require.NoError(s, unstructured.SetNestedField(o.Object, phase, "status", "phase"))
-	_, err = machines.UpdateStatus(s.Context(), o, metav1.UpdateOptions{})
-	require.NoError(s, err)
-}

@@ -3,6 +3,7 @@ package takeover
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,17 +75,18 @@ func (s *stage) standing(step string) {
 func TestSwitchoverOverEveryHurdle(t *testing.T) {
 	s := inSync(t)
 	s.writes(t, "hurdles")
-	servers := s.inTheMiddle(t)
+	require.NoError(t, s.Lab.StartSecondary(t.Context()))
+	require.NoError(t, s.Lab.BreakElastic(t.Context(), s.to.Cluster.Name, lab.ElasticUntilRestart))
+	s.again = 1 // which the run does, because the script for Elasticsearch gets 401
 	s.Edit(t, func(doc *site.Site) {
 		doc.Policy.StallAfter = "10s"
-		doc.DR.DNS.Authoritative = []string{doc.DR.DNS.Authoritative[0], servers.second.address}
-		doc.DR.DNS.Resolvers = []string{doc.DR.DNS.Resolvers[0], servers.resolver.address}
+		doc.DR.DNS.Authoritative = append(doc.DR.DNS.Authoritative, s.Lab.Describe().DNS.Secondary)
 		doc.DR.Takeover.CoreDNSRestarts = new(1)
 		doc.DR.Takeover.WorkloadClusters = append(doc.DR.Takeover.WorkloadClusters, site.WorkloadCluster{Name: "far", Kubeconfig: s.deadWorkload(t)})
 	})
 	id := s.start("switchover", s.to)
 	began := time.Now()
-	s.leap(id, append(append(append(s.safetyHurdles(), s.dirt()...), s.portHurdles()...), s.nameHurdles(servers)...))
+	s.leap(id, slices.Concat(s.safetyHurdles(), s.dirt(), s.portHurdles(), s.nameHurdles(), s.lateHurdles()))
 	p := s.succeeds(id)
 	t.Logf("over all hurdles after %s", time.Since(began).Round(time.Second))
 	settle()
@@ -97,70 +99,64 @@ func TestSwitchoverOverEveryHurdle(t *testing.T) {
 // safetyHurdles are in the way of the copies that are kept.
 func (s *stage) safetyHurdles() []hurdle {
 	node := s.to.First.Name
-	return []hurdle{{name: "no place for the safety copy", step: "04-snapshot", says: "safety",
-		breaks: func() { s.Script(s, node, "mkdir -p /var/lib/acpflow && touch /var/lib/acpflow/safety") },
-		mends:  func() { s.Script(s, node, "rm -f /var/lib/acpflow/safety") },
+	return []hurdle{{name: "no place for the snapshot", step: "04-snapshot", says: "safety",
+		breaks: func() {
+			s.Script(s, node, "mkdir -p /var/lib/acpflow; [ ! -e /var/lib/acpflow/safety ] || mv /var/lib/acpflow/safety /var/lib/acpflow/safety.away; touch /var/lib/acpflow/safety")
+		},
+		mends: func() {
+			s.Script(s, node, "rm -f /var/lib/acpflow/safety; [ ! -e /var/lib/acpflow/safety.away ] || mv /var/lib/acpflow/safety.away /var/lib/acpflow/safety")
+		},
 	}, {name: "no place for the exported objects", step: "05-export", says: "safety", breaks: func() {}, mends: func() {}}}
 }
 
 // portHurdles are in the way of closing the ports.
 func (s *stage) portHurdles() []hurdle {
-	const unit = "/etc/systemd/system/haproxy.service.d/broken.conf"
-	lb := s.from.Cluster.Name + "-lb"
+	balancer := s.Node(s, s.from.Cluster.Name+"-lb")
 	return []hurdle{{name: "HAProxy does not reload", step: "09-close-old", says: "reload",
-		breaks: func() {
-			s.Script(s, lb, "mkdir -p "+filepath.Dir(unit)+"; printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >"+unit+"; systemctl daemon-reload")
-		},
-		mends: func() { s.Script(s, lb, "rm -f "+unit+"; systemctl daemon-reload") },
+		breaks: func() { require.NoError(s, balancer.Break(s.Context(), lab.ReloadFails)) },
+		mends:  func() { require.NoError(s, balancer.Mend(s.Context(), lab.ReloadFails)) },
 	}}
 }
 
-// middle are name servers that misbehave on demand.
-type middle struct{ second, resolver, node *nameServer }
-
-// inTheMiddle puts servers in front of the lab's: a second authoritative one, a
-// second resolver, and one on the lab's own network for a node.
-func (s *stage) inTheMiddle(t *testing.T) middle {
-	t.Helper()
-	d := s.Lab.Describe()
-	host := strings.TrimSuffix(d.DNS.Authoritative[:strings.LastIndex(d.DNS.Authoritative, ":")], ".2") + ".1"
-	return middle{newNameServer(t, "127.0.0.1:0", d.DNS.Authoritative), newNameServer(t, "127.0.0.1:0", d.DNS.Resolver), newNameServer(t, host+":53", d.DNS.Resolver)}
+// nameHurdles are in the way of the name, from the zone to the caches.
+func (s *stage) nameHurdles() []hurdle {
+	d := s.Lab.Describe().DNS
+	mends := func() { require.NoError(s, s.Lab.MendDNS(s.Context())) }
+	breaks := func(f lab.DNSFault) func() {
+		return func() { require.NoError(s, s.Lab.BreakDNS(s.Context(), f)) }
+	}
+	const step = "13-point-dns"
+	return []hurdle{
+		{name: "the name server refuses the key", step: step, says: "BAD", breaks: breaks(lab.DNSRefusesKey), mends: mends},
+		{name: "a second server that does not follow", step: step, says: d.Secondary, breaks: breaks(lab.DNSSplit), mends: mends},
+		{name: "a resolver that stays at the old address", step: step, says: d.Resolver, breaks: breaks(lab.DNSResolverStuck), mends: mends},
+		{name: "a negative cache", step: step, says: "NXDOMAIN", breaks: breaks(lab.DNSNegative), mends: mends},
+	}
 }
 
-// nameHurdles are in the way of the name, from the zone to the Pods and the page.
-func (s *stage) nameHurdles(m middle) []hurdle {
-	old := s.from.Cluster.Endpoint.VIP
-	node, lb := s.to.First.Name, s.to.Cluster.Name+"-lb"
-	const conf, haproxy = "/etc/bind/named.conf", "/etc/haproxy/haproxy.cfg"
+// lateHurdles are in the way after the name has moved.
+func (s *stage) lateHurdles() []hurdle {
+	old, cluster, node := s.from.Cluster.Endpoint.VIP, s.to.Cluster.Name, s.to.First.Name
+	const haproxy = "/etc/haproxy/haproxy.cfg"
+	balancer := cluster + "-lb"
 	return []hurdle{
-		{name: "the name server refuses the key", step: "13-point-dns", says: "REFUSED",
-			breaks: func() {
-				s.Script(s, "dns", "cp -p "+conf+" /root/named.conf; sed -i 's/grant acpflow-lab zonesub/deny acpflow-lab zonesub/' "+conf+"; systemctl reload named")
-			},
-			mends: func() { s.Script(s, "dns", "cp -p /root/named.conf "+conf+"; systemctl reload named") }},
-		{name: "a server that does not follow", step: "13-point-dns", says: m.second.address,
-			breaks: func() { m.second.behaves(manner{address: old}) }, mends: func() { m.second.behaves(manner{}) }},
-		{name: "a resolver that stays at the old address", step: "13-point-dns", says: m.resolver.address,
-			breaks: func() { m.resolver.behaves(manner{address: old}) }, mends: func() { m.resolver.behaves(manner{}) }},
-		{name: "a negative cache", step: "13-point-dns", says: "NXDOMAIN",
-			breaks: func() { m.resolver.behaves(manner{nxdomain: true}) },
-			mends: func() {
-				m.resolver.behaves(manner{wait: 500 * time.Millisecond}) // from now on slow, which must not matter
-			}},
 		{name: "a node with the old address in its hosts file", step: "14-nodes", says: old,
 			breaks: func() {
-				m.node.behaves(manner{address: old})
-				s.Script(s, node, "cp -p /etc/resolv.conf /etc/hosts /root; echo nameserver "+strings.TrimSuffix(m.node.address, ":53")+" >/etc/resolv.conf; echo '"+old+" "+lab.Domain+"' >>/etc/hosts")
+				require.NoError(s, s.Lab.BreakClusterDNS(s.Context(), cluster, lab.ClusterDNSFaults{Pins: map[string]string{lab.Domain: old}}))
+				s.Script(s, node, "cp -p /etc/hosts /root; echo '"+old+" "+lab.Domain+"' >>/etc/hosts")
 			},
-			mends: func() { s.Script(s, node, "sed -i '$s/^"+old+" /"+s.to.Cluster.Endpoint.VIP+" /' /etc/hosts") }},
+			mends: func() { s.Script(s, node, "cp -p /root/hosts /etc") }},
 		{name: "Pods that see the old address, whatever restarts", step: "15-pods", says: "after 1 restarts of coredns",
 			breaks: func() {},
-			mends:  func() { s.Script(s, node, "cp -p /root/resolv.conf /root/hosts /etc") }},
+			mends:  func() { require.NoError(s, s.Lab.MendClusterDNS(s.Context(), cluster)) }},
 		{name: "the page of the other side behind the new VIP", step: "16-page", says: s.uid(s.from),
 			breaks: func() {
-				s.Script(s, lb, "cp -p "+haproxy+" /root/page.cfg; sed -i -E 's/ "+s.to.First.Address+":443 / "+s.from.First.Address+":443 /' "+haproxy+"; systemctl reload haproxy")
+				s.Script(s, balancer, "cp -p "+haproxy+" /root/page.cfg; sed -i -E 's/ "+s.to.First.Address+":443 / "+s.from.First.Address+":443 /' "+haproxy+"; systemctl reload haproxy")
 			},
-			mends: func() { s.Script(s, lb, "cp -p /root/page.cfg "+haproxy+"; systemctl reload haproxy") }},
+			mends: func() { s.Script(s, balancer, "cp -p /root/page.cfg "+haproxy+"; systemctl reload haproxy") }},
+		{name: "a Pod that never becomes ready", step: "19-transformer", says: "cluster-transformer",
+			breaks: func() { require.NoError(s, s.Lab.BreakPods(s.Context(), cluster, "cluster-transformer")) },
+			mends:  func() { require.NoError(s, s.Lab.MendPods(s.Context(), cluster)) }},
 	}
 }
 

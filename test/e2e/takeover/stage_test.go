@@ -34,6 +34,7 @@ type stage struct {
 	from, to *labtest.Side // primary and standby, when the test begins
 	seen     *chronicle
 	runs     []string // ids of the takeovers that the test started
+	again    int      // times that Elasticsearch was restarted beyond what a takeover does
 }
 
 // inSync gives a test the pair with a primary and a clean standby, whatever an
@@ -71,6 +72,7 @@ func (s *stage) mendAll() {
 		require.NoError(s, s.Lab.PowerOnCluster(ctx, cluster))
 		require.NoError(s, s.Lab.MendSync(ctx, cluster))
 	}
+	require.NoError(s, s.Lab.MendDNS(ctx))
 	for _, side := range []*labtest.Side{s.West, s.East} {
 		labtest.Await(s, 2*time.Minute, "the API of "+side.Cluster.Name, func() error {
 			_, err := side.API.CoreV1().Namespaces().Get(ctx, syncplugin.Namespace, metav1.GetOptions{})
