@@ -36,7 +36,7 @@ func (s *stage) leap(id string, hurdles []hurdle) {
 	hurdles[0].breaks()
 	for i, h := range hurdles {
 		began := time.Now()
-		s.T.Run(h.name, func(t *testing.T) {
+		s.Run(h.name, func(t *testing.T) {
 			sub := *s
 			sub.T = t
 			gate := sub.until(id, h.name, parked).Gate
