@@ -102,7 +102,8 @@ func (a *Safety) ExportObjects(ctx context.Context, in SafetyInput) (Evidence, e
 			return safecopy.Kept{}, err
 		}
 		if slices.Contains(done.NotServed, exportedGroups[0]) {
-			return safecopy.Kept{}, fault.New(fault.Failed, "export Cluster and Machine objects", client.Place(), "is this a `global` cluster?", errors.New("it does not serve "+exportedGroups[0]))
+			// An API server that has just started does not serve it for a moment, so this is worth another try.
+			return safecopy.Kept{}, fault.New(fault.Protocol, "export Cluster and Machine objects", client.Place(), "is this a `global` cluster?", errors.New("it does not serve "+exportedGroups[0]))
 		}
 		if _, err := fmt.Fprintf(text, "---\n# exported from %s\n", in.Cluster); err != nil {
 			return safecopy.Kept{}, err

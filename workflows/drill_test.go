@@ -27,6 +27,7 @@ type drillWorld struct {
 func newDrillWorld(t *testing.T) *drillWorld {
 	w := &drillWorld{checkWorld: newCheckWorld(t)}
 	w.doc.DR.Drill = &site.Drill{Canary: "acpflow-drill.example.com"}
+	w.doc.DR.Sync.Canary = &site.Canary{Namespace: "acpflow-canary"} // which a drill writes nothing to
 	w.on("IdentifySides", func() any {
 		return activities.Identity{Evidence: activities.Evidence{Summary: "two clusters"}, Sides: map[string]activities.SideIdentity{
 			"west": {UID: "uid-west", Reachable: true}, "east": {UID: "uid-east", Reachable: true, Synchronizer: true}}}
