@@ -120,6 +120,17 @@ func (r *rig) record() {
 	got, err = sides.ReadPairRecord(r.Context(), r.east())
 	require.NoError(r, err)
 	assert.Empty(r, got.Owed)
+
+	forget := func(run string) activities.PairRecord {
+		_, err := sides.ForgetPairRecord(r.Context(), activities.ForgetRecordInput{Scope: r.east(), Run: run})
+		require.NoError(r, err)
+		left, err := sides.ReadPairRecord(r.Context(), r.east())
+		require.NoError(r, err)
+		return left
+	}
+	assert.Equal(r, got, forget("switchover/0"), "what another run has recorded stays")
+	assert.Zero(r, forget("reprotect/2"))
+	assert.Zero(r, forget("reprotect/2"), "twice is once")
 }
 
 func (r *rig) reach() {
