@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/internal/fault"
@@ -288,4 +289,86 @@ func TestFailoverCanBeRunAgain(t *testing.T) {
 	require.NoError(t, w.take(failover))
 	assert.Contains(t, w.asked("failover.02-unreachable"), "west (cluster uid-west)", "the record still knows it")
 	assert.Equal(t, "east", w.records["east"].Primary)
+}
+
+// A retry looks anew, but what an abort puts back is what was there at first: half
+// a change must not be taken for how things were.
+func TestUndoIsHeldAgainstTheFirstSight(t *testing.T) {
+	t.Run("a port that was closed, and then the step failed", func(t *testing.T) {
+		w := newTakeoverWorld(t)
+		tries := 0
+		instead(w.world, "ClosePort", func(in activities.PortInput) any {
+			w.open[fmt.Sprintf("%s %d", in.Cluster, in.Port)] = false
+			if tries++; in.Cluster == "west" && tries < 3 {
+				return permanent("what listens there", fault.Failed)
+			}
+			return activities.Evidence{Summary: "closed"}
+		})
+		w.retries("switchover.09-close-old", func() {})
+		w.breaks("WritePairRecord", fault.Conflict)
+		step, _ := w.aborted(switchover)
+		assert.Equal(t, "switchover.09-close-old", step)
+		assert.Equal(t, 2, w.step("switchover.09-close-old").Tries)
+		assert.Equal(t, workflows.Undone, w.step("switchover.09-close-old").State)
+		w.untouched()
+	})
+	t.Run("a synchronizer that went, and then the step failed", func(t *testing.T) {
+		w := newTakeoverWorld(t)
+		tries := 0
+		instead(w.world, "RemovePlugin", func(activities.RemoveSyncInput) any {
+			w.sides.install("east", false)
+			if tries++; tries == 1 {
+				return permanent("its lease is still there", fault.Stalled)
+			}
+			return activities.Evidence{Summary: "not installed"}
+		})
+		w.retries("switchover.07-remove-synchronizer", func() {})
+		w.breaks("WritePairRecord", fault.Conflict)
+		step, _ := w.aborted(switchover)
+		assert.Equal(t, "switchover.07-remove-synchronizer", step)
+		assert.Contains(t, w.step("switchover.07-remove-synchronizer").Evidence.Summary, "proven to hold the same")
+		w.untouched()
+	})
+	t.Run("Machines are read anew at each try", func(t *testing.T) {
+		w := newTakeoverWorld(t)
+		good := w.machines["east"]
+		w.during["RemovePlugin"] = func() { w.machines["east"] = machinesOf("east", "not Running") }
+		w.retries("switchover.08-look-again", func() { w.machines["east"] = good })
+		require.NoError(t, w.take(switchover))
+		assert.Equal(t, 2, w.step("switchover.08-look-again").Tries)
+	})
+}
+
+// An undo that fails asks, too, and never lets the run end half undone by itself.
+func TestFailedUndoAsks(t *testing.T) {
+	w := newTakeoverWorld(t)
+	w.breaks("WritePairRecord", fault.Conflict)
+	w.answers = func(g workflows.Gate) *workflows.Decision {
+		switch {
+		case !g.Undo && g.Question == "":
+			w.fail["InstallPlugin"] = permanent("InstallPlugin", fault.Stalled)
+		case g.Undo:
+			w.mends("InstallPlugin")
+			return &workflows.Decision{Step: g.Step, Action: workflows.Retry, By: "boss"}
+		}
+		return nil
+	}
+	w.aborted(switchover)
+	last := w.gates[len(w.gates)-1]
+	assert.True(t, last.Undo)
+	assert.Equal(t, "switchover.07-remove-synchronizer", last.Step)
+	assert.Equal(t, []workflows.Action{workflows.Retry, workflows.Skip}, last.Actions)
+	w.untouched()
+}
+
+// A cancelled run puts back what an aborted one does.
+func TestCancelledTakeoverIsUndone(t *testing.T) {
+	w := newTakeoverWorld(t)
+	w.after(time.Minute/2, func() {
+		require.Equal(t, "switchover.13-point-dns", w.status().Gate.Step)
+		w.env.CancelWorkflow()
+	})
+	err := w.runBook(switchover, takeoverRequest)
+	assert.True(t, temporal.IsCanceledError(err), "%v", err)
+	w.untouched()
 }
