@@ -33,14 +33,16 @@ type Recovery struct {
 	Owed         []activities.Owed `json:"owed,omitempty"`
 }
 
-// RTO is how long users were without the platform, in seconds. It ends when the
-// page is verified and the restarted components are ready, not at the last
-// command. The parts sum to the total.
+// RTO is how long users were without the platform, in seconds, from the start of
+// the run: what was before it, no run can tell. It ends when the page is verified
+// and the restarted components are ready, not at the last command. The parts sum to
+// the total.
 type RTO struct {
 	TotalSeconds     float64 `json:"totalSeconds"`
 	DetectionSeconds float64 `json:"detectionSeconds"` // proving that the old side is down
 	WaitingSeconds   float64 `json:"waitingSeconds"`   // for people
 	MachineSeconds   float64 `json:"machineSeconds"`   // everything else
+	Note             string  `json:"note,omitempty"`   // what the figures leave out
 }
 
 // RPO says what is known of lost data: nothing is lost up to EqualAt; what was

@@ -74,6 +74,9 @@ func (r *Recovery) Lines() []string {
 	if t := r.RTO; t != nil {
 		out = append(out, fmt.Sprintf("RTO %s, %s without waiting for people: %s to be sure that the old side is down, %s waiting for people, %s work",
 			spent(t.TotalSeconds), spent(t.TotalSeconds-t.WaitingSeconds), spent(t.DetectionSeconds), spent(t.WaitingSeconds), spent(t.MachineSeconds)))
+		if t.Note != "" {
+			out[len(out)-1] += "; " + t.Note
+		}
 	}
 	if r.RPO != nil {
 		out = append(out, "RPO "+r.RPO.Text)

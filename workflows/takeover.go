@@ -85,7 +85,7 @@ type takeover struct {
 	plugin   *activities.PluginView               // the new side's synchronizer as it was found
 	machines map[string]activities.MachinesView   // by cluster: what a later look is held against
 	seen     *activities.MachinesView             // of the new side, by the last look after the uninstall
-	closed   []activities.Owed                    // ports that this run has closed
+	closed   []activities.Owed                    // what this run has done of what earlier ones owe
 	looked   *time.Time                           // when the last look found that nothing copies
 	sounded  *activities.Evidence                 // by a look a moment ago, for the step that it belongs to
 	scripts  int                                  // times the script for Elasticsearch was begun

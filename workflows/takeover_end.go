@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -49,7 +50,30 @@ func (t *takeover) times(end time.Time) *RTO {
 	if !t.planned {
 		detection = []string{t.id("01-identify"), t.id("02-unreachable")}
 	}
-	return recoveryTimes(t.out, detection, end)
+	rto := recoveryTimes(t.out, detection, end)
+	rto.Note = t.leftOut()
+	return rto
+}
+
+// leftOut says what the RTO does not cover, so that nobody takes it for more than it is.
+func (t *takeover) leftOut() string {
+	var notes []string
+	switch {
+	case t.resumed != "":
+		notes = append(notes, "counted from the start of this run, not of the one that it finishes")
+	case !t.planned:
+		notes = append(notes, "counted from the start of the run: how long users had been without the platform before is not in it")
+	}
+	var skipped []string
+	for _, s := range t.out.Steps {
+		if s.State == SkippedBy && s.ID > t.id("13") {
+			skipped = append(skipped, s.ID)
+		}
+	}
+	if len(skipped) > 0 {
+		notes = append(notes, "nobody has seen that users have the whole platform, because steps were skipped: "+strings.Join(skipped, ", "))
+	}
+	return strings.Join(notes, "; ")
 }
 
 // commit ends the takeover: the record now also names what the restarts owe, and

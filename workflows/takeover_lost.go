@@ -72,12 +72,31 @@ func (t *takeover) stillDown(ctx workflow.Context) error {
 	case err != nil:
 		return err
 	case len(seen.Answers) > 0:
+		t.silent = nil // what was proven holds no more, and it may be written to until it is silent again
+		t.restate(workflow.Now(ctx))
 		return gateFault("fail over to "+t.to.Name, fmt.Sprintf("fence %[1]s and retry, or abort and use acpflow switchover: both sides are alive, so nothing need be lost", t.from.Name),
 			"%s is back: %s", t.from.Name, several(seen.Answers))
 	case seen.Probes == 0:
 		return gateFault("fail over to "+t.to.Name, "see that the worker reaches "+t.to.Name+", then retry", "nothing was probed, so nobody knows whether %s is down", t.from.Name)
+	case t.silent == nil: // it has answered since: one silent moment is not enough
+		err := t.proveDown(ctx)
+		t.restate(workflow.Now(ctx))
+		return err
 	}
 	return nil
+}
+
+// restate says again what is known of the data, because the old side was not silent
+// for all the time that was thought.
+func (t *takeover) restate(now time.Time) {
+	r := t.rec.RPO
+	if t.planned || r == nil {
+		return
+	}
+	if t.good != nil {
+		r.UnknownSeconds = t.since(t.good.At, now).Seconds()
+	}
+	r.Text = t.knownOfData(now)
 }
 
 // readLedger reads what the new side remembers of earlier checks. One of the

@@ -277,7 +277,10 @@ func (t *takeover) lastQuestion() string {
 	if owed := t.debts(); len(owed) > 0 {
 		text += "Owed, because it could not be reached: " + debtText(owed) + ". "
 	}
-	if t.planned {
+	switch {
+	case t.planned && t.site.DR.Takeover.Fence && !activities.Bare(t.from):
+		text += fmt.Sprintf("Nothing is copied any more, and the ports of %s are closed: USERS ARE WITHOUT THE PLATFORM while this waits. ", t.from.Name)
+	case t.planned:
 		text += fmt.Sprintf("Nothing is copied any more: what users write to %s while this waits will be missing on %s. ", t.from.Name, t.to.Name)
 	}
 	if t.byHand() {

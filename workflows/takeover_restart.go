@@ -136,6 +136,7 @@ func (t *takeover) warlock(w site.WorkloadCluster) Step {
 				return t.owe(ctx, activities.Owed{Cluster: w.Name, Action: activities.OwedWarlock, Why: clip(plainText(err), 500)}), nil
 			}
 			if err == nil {
+				t.closed = append(t.closed, activities.Owed{Cluster: w.Name, Action: activities.OwedWarlock})
 				t.restarted(w.Name, found.Pods)
 			}
 			return evidence, err

@@ -53,6 +53,9 @@ func (t *takeover) doRemove(ctx workflow.Context) (activities.Evidence, error) {
 	in := activities.RemoveSyncInput{Scope: t.scope(t.to), Primary: t.from.Name, Settle: removedWithin, Unreachable: !t.planned}
 	for try := 1; ; try++ {
 		evidence, err := resultOf[activities.Evidence](proving(ctx, "Uninstall the synchronizer of "+t.to.Name), (*activities.Sync)(nil).RemovePlugin, in)
+		if !t.planned && isType(err, string(fault.Gate)) {
+			t.silent = nil // the old side may have answered the activity: prove anew that it is down
+		}
 		if !t.planned || !isType(err, string(fault.Gate)) || try == removeTries {
 			return evidence, err
 		}
@@ -67,7 +70,11 @@ func (t *takeover) doRemove(ctx workflow.Context) (activities.Evidence, error) {
 // proves that it copies. While the primary is away nothing can be proven.
 func (t *takeover) putBack(ctx workflow.Context) (activities.Evidence, error) {
 	if t.plugin == nil || !t.plugin.Present() {
-		return activities.Evidence{Summary: "there was no synchronizer on " + t.to.Name + ", or it is untouched"}, nil
+		summary := "the synchronizer of " + t.to.Name + " is untouched"
+		if t.plugin != nil {
+			summary = fmt.Sprintf("there was no synchronizer on %[1]s before this run either: NOTHING is copied to it. To protect the pair again: acpflow enable-sync --cluster %[1]s", t.to.Name)
+		}
+		return activities.Evidence{Summary: summary, Host: t.to.Name}, nil
 	}
 	sync := newSync(t.site, t.to, &Progress{Request: t.out.Request})
 	now, err := sync.read(ctx, t.to)
@@ -123,6 +130,12 @@ func (t *takeover) installAlone(ctx workflow.Context, now activities.PluginView)
 	evidence, err := resultOf[activities.Evidence](untilReady(ctx, "Undo: install the synchronizer on "+t.to.Name+" again"), (*activities.Sync)(nil).InstallPlugin, in)
 	if err != nil && !isType(err, string(fault.Stalled)) && !isType(err, string(fault.Failed)) {
 		return evidence, err
+	}
+	if err != nil { // without its primary it may not come up, but it must be there
+		after, look := newSync(t.site, t.to, t.out).read(ctx, t.to)
+		if look != nil || !after.Installed {
+			return evidence, err
+		}
 	}
 	evidence.Host = t.to.Name
 	evidence.Summary = fmt.Sprintf("the synchronizer %s is installed on %s again. NOTHING is proven: %s is away, so nothing is copied. When it is back: acpflow check", version, t.to.Name, t.from.Name)
