@@ -61,7 +61,7 @@ $(AGENTS): internal/probe/agents/agent-linux-%.gz: $(wildcard internal/probe/age
 ##@ Use
 
 .PHONY: demo dev lab lab-down
-demo: deps agents ## boot a lab of two data centres, build a pair on it, show what was proven
+demo: deps agents ## boot a lab of two data centres, build a pair on it, carry it through a switchover and a failover
 	@cd test && go run ./cmd/demo $(DEMOFLAGS)
 
 dev: build deps ## run Temporal, its UI and a worker here until Ctrl-C

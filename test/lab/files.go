@@ -69,8 +69,8 @@ func (l *Lab) writeFiles(keys *keyring) error {
 	return nil
 }
 
-func (l *Lab) writeSite(pkg site.Package) error {
-	text, err := l.siteYAML(pkg)
+func (l *Lab) writeSite(pkg site.Package, change func(*site.Site)) error {
+	text, err := l.siteYAML(pkg, change)
 	if err != nil {
 		return err
 	}

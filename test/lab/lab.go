@@ -30,8 +30,9 @@ type Options struct {
 	// Workloads names workload clusters, each one machine with a control plane,
 	// Pods of warlock and a kubeconfig in Dir; they come with Clusters.
 	Workloads []string
-	Package   *site.Package // for site.yaml; default a stand-in package built by Up
-	Log       io.Writer     // progress lines; default none
+	Package   *site.Package    // for site.yaml; default a stand-in package built by Up
+	Site      func(*site.Site) // changes the site document before it is written; default nothing
+	Log       io.Writer        // progress lines; default none
 }
 
 func (o Options) withDefaults() Options {

@@ -136,8 +136,12 @@ func (l *Lab) siteBalancer(cluster string) *site.Balancer {
 
 func (l *Lab) ref(file string) site.Ref { return site.Ref("file:" + filepath.Join(l.state.Dir, file)) }
 
-func (l *Lab) siteYAML(pkg site.Package) (string, error) {
-	data, err := yaml.Marshal(l.site(pkg, time.Now()))
+func (l *Lab) siteYAML(pkg site.Package, change func(*site.Site)) (string, error) {
+	doc := l.site(pkg, time.Now())
+	if change != nil {
+		change(doc)
+	}
+	data, err := yaml.Marshal(doc)
 	if err != nil {
 		return "", fmt.Errorf("lab: site document: %w", err)
 	}

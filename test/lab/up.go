@@ -154,7 +154,7 @@ func (l *Lab) furnish(ctx context.Context, o Options) error {
 	if err := l.startWorkloads(ctx); err != nil {
 		return err
 	}
-	return l.writeSite(pkg)
+	return l.writeSite(pkg, o.Site)
 }
 
 func (l *Lab) bootAll(ctx context.Context, keys *keyring) error {

@@ -1,7 +1,8 @@
 // Command demo shows the main job on real input: it boots a lab of two data
-// centres, starts Temporal with its UI and a worker, and builds a pair of
-// `global` clusters with the CLI, as a user would. Then it writes data in one
-// and reads it in the other. Root on Debian 12.
+// centres, starts Temporal with its UI and a worker, and carries a platform
+// through disaster with the CLI, as its users would: a pair of `global` clusters
+// with data, a switchover, a failover when the primary loses power, and each
+// time the way back to a protected pair. Root on Debian 12.
 package main
 
 import (
@@ -10,7 +11,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/lab"
 )
@@ -48,12 +49,12 @@ func run(ctx context.Context, nodes int, keep bool) (err error) {
 	if err := lab.Down(ctx, name); err != nil { // what a killed demo left
 		return err
 	}
-	say("1/6 a lab: two data centres with %d control planes and a load balancer each, DNS", nodes)
+	say("a lab: two data centres with %d control planes and a load balancer each, DNS, and a workload cluster", nodes)
 	plan := func(cluster string) lab.ClusterPlan {
 		return lab.ClusterPlan{Name: cluster, ControlPlanes: nodes, Balancer: true}
 	}
-	l, err := lab.Up(ctx, lab.Options{Name: name, Dir: filepath.Join(dir, "lab"), Log: os.Stdout,
-		Clusters: []lab.ClusterPlan{plan(primary), plan(standby)}})
+	l, err := lab.Up(ctx, lab.Options{Name: name, Dir: filepath.Join(dir, "lab"), Log: os.Stdout, Site: hurry,
+		Clusters: []lab.ClusterPlan{plan(west), plan(east)}, Workloads: []string{"shop"}})
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func run(ctx context.Context, nodes int, keep bool) (err error) {
 		say("taking the lab down")
 		err = errors.Join(err, lab.Down(context.WithoutCancel(ctx), name))
 	}()
-	say("2/6 Temporal with its UI, and a worker")
+	say("Temporal with its UI, and a worker")
 	server, err := harness.StartDevserver(ctx, dir, os.Stdout)
 	if err != nil {
 		return err
@@ -76,11 +77,13 @@ func run(ctx context.Context, nodes int, keep bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, worker.Stop()) }()
-	say("    UI: %s", server.UI)
-	if err := story(ctx, l, server); err != nil {
+	say("the UI: %s", server.UI)
+	s := &story{lab: l, server: server, sites: sites}
+	if err := s.tell(ctx); err != nil {
 		return fmt.Errorf("%w\n%s", err, worker.Log())
 	}
-	say("done in %s; the run in the UI: %s", time.Since(start).Round(time.Second), server.RunURL(pairRun, ""))
+	s.sum()
+	say("done in %s", time.Since(start).Round(time.Second))
 	if keep {
 		say("press Enter to take everything down")
 		wait(ctx)
@@ -88,42 +91,9 @@ func run(ctx context.Context, nodes int, keep bool) (err error) {
 	return nil
 }
 
-// The clusters of the demo, by the role they begin in, and the run that builds the pair.
-const (
-	primary = "west"
-	standby = "east"
-	pairRun = "install-pair/" + name + "/" + primary
-)
-
-// story is what the demo shows, once everything is up.
-func story(ctx context.Context, l *lab.Lab, server *harness.Devserver) error {
-	say("3/6 acpflow install-pair --site %s --cluster %s --change DEMO-1 --wait", name, primary)
-	if err := acpflow(ctx, server, "install-pair", "--site", name, "--cluster", primary, "--change", "DEMO-1", "--wait"); err != nil {
-		return err
-	}
-	say("4/6 data: written in %s, read in %s", primary, standby)
-	if err := mirrored(ctx, l); err != nil {
-		return err
-	}
-	say("5/6 acpflow check --site %s --full", name)
-	if err := acpflow(ctx, server, "check", "--site", name, "--full"); err != nil {
-		return err
-	}
-	say("6/6 what was done")
-	return acpflow(ctx, server, "status", pairRun)
-}
-
-// acpflow runs the CLI with this terminal.
-func acpflow(ctx context.Context, server *harness.Devserver, args ...string) error {
-	program, err := harness.Build(ctx, "starter")
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(os.Environ(), server.Environment()...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
-}
+// hurry shortens what a takeover waits for by design: nobody watches a demo for
+// a minute in which nothing happens.
+func hurry(s *site.Site) { s.DR.Takeover.DownFor, s.DR.Takeover.Soak = "10s", "10s" }
 
 // wait returns on Enter or an interrupt.
 func wait(ctx context.Context) {
