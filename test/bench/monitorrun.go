@@ -15,6 +15,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/acpflow/acpflow/checks/pair"
@@ -139,7 +140,7 @@ func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, us
 	if err != nil {
 		return err
 	}
-	waits, lasts, events, err := m.sample(ctx, window)
+	waits, late, lasts, events, err := m.sample(ctx, window)
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,8 @@ func (m *monitors) tell(ctx context.Context, rep *report, from, to time.Time, us
 	others := used.machine - (used.worker + used.server + used.sides + used.bench)
 	fmt.Fprintf(w, "  CPU of others\t%.0f %% of a CPU\n", 100*others/wall)
 	fmt.Fprintf(w, "  memory of the worker\t%.0f MB at most\n", peak)
-	fmt.Fprintf(w, "  schedule to start of an activity\tp50 %.0f ms, p95 %.0f ms, most %.0f ms\n", quantile(waits, 0.5), quantile(waits, 0.95), quantile(waits, 1))
+	fmt.Fprintf(w, "  schedule to start of a task\tp50 %.0f ms, p95 %.0f ms, most %.0f ms (%d tasks)\n", quantile(waits, 0.5), quantile(waits, 0.95), quantile(waits, 1), len(waits))
+	fmt.Fprintf(w, "  a check begins after its time\tp50 %.0f ms, p95 %.0f ms, most %.0f ms\n", quantile(late, 0.5), quantile(late, 0.95), quantile(late, 1))
 	fmt.Fprintf(w, "  a check takes\tp50 %.1f s, p95 %.1f s, most %.1f s; %d events of history\n", quantile(lasts, 0.5)/1000, quantile(lasts, 0.95)/1000, quantile(lasts, 1)/1000, events)
 	for _, id := range slices.Sorted(maps.Keys(steps)) {
 		fmt.Fprintf(w, "    %s\tp50 %.1f s, p95 %.1f s\n", id, quantile(steps[id], 0.5), quantile(steps[id], 0.95))
@@ -192,15 +194,23 @@ func (m *monitors) count(ctx context.Context, query string) (int64, error) {
 	return answer.GetCount(), nil
 }
 
-// sample reads histories of some checks: how long activities waited for the
-// worker and how long checks took, in milliseconds, sorted.
-func (m *monitors) sample(ctx context.Context, query string) (waits, lasts []float64, events int, err error) {
+// sample reads histories of some checks: how long tasks waited for the worker,
+// how long after its time a check began, and how long it took, in milliseconds,
+// sorted.
+func (m *monitors) sample(ctx context.Context, query string) (waits, late, lasts []float64, events int, err error) {
 	answer, err := m.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 300, Query: query})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, nil, 0, err
 	}
 	for i, e := range answer.GetExecutions() {
 		lasts = append(lasts, float64(e.GetCloseTime().AsTime().Sub(e.GetStartTime().AsTime()).Milliseconds()))
+		var due time.Time
+		if field := e.GetSearchAttributes().GetIndexedFields()["TemporalScheduledStartTime"]; field != nil {
+			if err := converter.GetDefaultDataConverter().FromPayload(field, &due); err != nil {
+				return nil, nil, nil, 0, err
+			}
+			late = append(late, float64(e.GetStartTime().AsTime().Sub(due).Milliseconds()))
+		}
 		if i%3 != 0 { // a third of the histories tells enough
 			continue
 		}
@@ -210,7 +220,7 @@ func (m *monitors) sample(ctx context.Context, query string) (waits, lasts []flo
 		for history.HasNext() {
 			event, err := history.Next()
 			if err != nil {
-				return nil, nil, 0, err
+				return nil, nil, nil, 0, err
 			}
 			n++
 			waits = append(waits, waited(event, scheduled)...)
@@ -218,8 +228,9 @@ func (m *monitors) sample(ctx context.Context, query string) (waits, lasts []flo
 		events = max(events, n)
 	}
 	slices.Sort(waits)
+	slices.Sort(late)
 	slices.Sort(lasts)
-	return waits, lasts, events, nil
+	return waits, late, lasts, events, nil
 }
 
 // results reads what some checks found: how long their steps took, in seconds,
@@ -261,14 +272,21 @@ func (m *monitors) results(ctx context.Context, query string) (map[string][]floa
 	return steps, wrong, nil
 }
 
+// waited is how long a task of the workflow or an activity waited for a worker.
 func waited(event *historypb.HistoryEvent, scheduled map[int64]time.Time) []float64 {
-	if event.GetActivityTaskScheduledEventAttributes() != nil {
+	var began int64
+	switch {
+	case event.GetActivityTaskScheduledEventAttributes() != nil, event.GetWorkflowTaskScheduledEventAttributes() != nil:
 		scheduled[event.GetEventId()] = event.GetEventTime().AsTime()
+		return nil
+	case event.GetActivityTaskStartedEventAttributes() != nil:
+		began = event.GetActivityTaskStartedEventAttributes().GetScheduledEventId()
+	case event.GetWorkflowTaskStartedEventAttributes() != nil:
+		began = event.GetWorkflowTaskStartedEventAttributes().GetScheduledEventId()
+	default:
+		return nil
 	}
-	if started := event.GetActivityTaskStartedEventAttributes(); started != nil {
-		return []float64{float64(event.GetEventTime().AsTime().Sub(scheduled[started.GetScheduledEventId()]).Microseconds()) / 1000}
-	}
-	return nil
+	return []float64{float64(event.GetEventTime().AsTime().Sub(scheduled[began]).Microseconds()) / 1000}
 }
 
 func quantile(sorted []float64, q float64) float64 {
