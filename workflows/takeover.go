@@ -87,6 +87,8 @@ type takeover struct {
 	seen     *activities.MachinesView             // of the new side, by the last look after the uninstall
 	closed   []activities.Owed                    // what this run has done of what earlier ones owe
 	looked   *time.Time                           // when the last look found that nothing copies
+	drift    int                                  // by drifted: keys that would be missed; -1 = not known
+	asked    *question                            // the last one
 	sounded  *activities.Evidence                 // by a look a moment ago, for the step that it belongs to
 	scripts  int                                  // times the script for Elasticsearch was begun
 	coreDNS  int                                  // times coredns was restarted

@@ -137,10 +137,11 @@ func (t *takeover) drifted(ctx workflow.Context) string {
 	if t.equal.mark.Usable() {
 		in.Since = &t.equal.mark
 	}
+	t.drift = -1
 	p, err := resultOf[etcd.Proof](glance(ctx, "See what was written since both sides were equal"), consistency.Prove, in)
 	if err != nil {
 		t.rec.RPO = &RPO{EqualAt: &t.equal.at, Text: fmt.Sprintf("%s; what was written to %s later could not be told: %s", t.equal, t.from.Name, clip(plainText(err), 300))}
-	} else if p.Taken.IsZero() || p.Missed+p.Different > 0 {
+	} else if t.drift = p.Missed + p.Different; p.Taken.IsZero() || t.drift > 0 {
 		t.rec.RPO = &RPO{Verified: true, EqualAt: &t.equal.at, Text: fmt.Sprintf("%s; since then %d keys that %s has are not on %s, and %d are different there", t.equal, p.Missed, t.from.Name, t.to.Name, p.Different)}
 	} else {
 		t.rec.RPO = &RPO{Verified: true, EqualAt: &p.Taken, Text: fmt.Sprintf("%s, and still at %s nothing had been written to %s that %s does not have",
@@ -200,7 +201,9 @@ func (t *takeover) pointName() Step {
 			if _, err := t.nothingCopies(ctx); err != nil {
 				return "", err
 			}
+			t.drifted(ctx) // the question tells it
 		}
+		t.asked = &question{at: workflow.Now(ctx), drift: t.drift}
 		return t.lastQuestion(), nil
 	}
 	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
@@ -212,6 +215,9 @@ func (t *takeover) pointName() Step {
 				return activities.Evidence{}, temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
 			}
 			now := workflow.Now(ctx)
+			if err := t.outOfDate(now); err != nil {
+				return activities.Evidence{}, err
+			}
 			t.pointed = &now
 		}
 		evidence, err := point(ctx)
@@ -227,6 +233,25 @@ func (t *takeover) pointName() Step {
 		return evidence, err
 	}
 	return step
+}
+
+// question is what was true when people were asked for the last time.
+type question struct {
+	at    time.Time
+	drift int // keys of the old side that the new one lacks or has otherwise; -1 = not known
+}
+
+// outOfDate refuses an answer to a question that is older than an approval may be,
+// when more was written to the old side since: who approved had another number before
+// their eyes, and users would miss what they did for hours or days.
+func (t *takeover) outOfDate(now time.Time) error {
+	limit := t.site.Policy.Approvals.Lasts()
+	if !t.planned || t.pointed != nil || t.asked == nil || now.Sub(t.asked.at) <= limit || t.drift >= 0 && t.drift <= t.asked.drift {
+		return nil
+	}
+	f := fault.New(fault.Refused, "point "+t.site.Platform.Address+" at "+t.to.Name, "", "retry and approve what is asked then within "+limit.String()+"; or abort, which lets the synchronizer copy what was written",
+		fmt.Errorf("the approval came %s after the question, and more was written to %s since than it said: %s", now.Sub(t.asked.at).Round(time.Second), t.from.Name, t.rec.RPO.Text))
+	return temporal.NewNonRetryableApplicationError(clip(f.Error(), maxGateText), string(fault.Refused), nil)
 }
 
 // turnedDown reports that the change was not made, and will not be: the server did

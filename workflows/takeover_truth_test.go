@@ -109,3 +109,54 @@ func TestAbortOfASecondFailoverSaysThatNothingIsCopied(t *testing.T) {
 	w.aborted(failover)
 	assert.Contains(t, w.step("failover.07-remove-synchronizer").Evidence.Summary, "NOTHING is copied to it")
 }
+
+// Who approves after days has another number before their eyes than what is true by
+// then: the name does not move on that, and is asked about again.
+func TestLateApprovalIsAskedAgainWhenMoreWouldBeLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		drift int
+		waits time.Duration
+		asks  int
+	}{
+		"more was written":        {500, 72 * time.Hour, 2},
+		"nothing more":            {3, 72 * time.Hour, 1},
+		"more, but soon answered": {500, 20 * time.Minute, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTakeoverWorld(t)
+			proofs := 0
+			w.answer["Prove"] = func() any {
+				switch proofs++; proofs {
+				case 1:
+					return w.proof(0, 0, 0)
+				case 2:
+					return w.proof(3, 0, 0)
+				}
+				return w.proof(c.drift, 0, 0)
+			}
+			asks := 0
+			var poll func()
+			poll = func() {
+				gate := w.status().Gate
+				switch {
+				case gate == nil:
+				case gate.Question == "":
+					assert.Contains(t, gate.Error, "500 keys")
+					assert.NotContains(t, w.meant(), "PointPlatform east")
+					w.decide(workflows.Decision{Step: gate.Step, Action: workflows.Retry, By: "boss"})
+				case asks == 0 && w.env.Now().Sub(gate.Since) < c.waits: // nobody has time
+				default:
+					asks++
+					w.decide(workflows.Decision{Step: gate.Step, Action: workflows.Approve, By: "boss", Reason: "go"})
+				}
+				if !w.env.IsWorkflowCompleted() {
+					w.after(5*time.Minute, poll)
+				}
+			}
+			w.after(5*time.Minute, poll)
+			require.NoError(t, w.runBook(switchover, takeoverRequest))
+			assert.Equal(t, c.asks, asks)
+			assert.Equal(t, "east", w.name)
+		})
+	}
+}
