@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/checks/pair"
 	"github.com/acpflow/acpflow/internal/encryption"
 	"github.com/acpflow/acpflow/internal/etcd"
 	"github.com/acpflow/acpflow/internal/fault"
@@ -192,11 +193,13 @@ func (p *pairing) compareKeys() Step {
 	}
 }
 
-// proof ends the runbook: the standby holds what the primary holds.
+// proof ends the runbook: the standby holds what the primary holds. The standby
+// remembers it, so that a failover before the first check knows that much.
 func (p *pairing) proof() Step {
 	return Step{
-		StepInfo: StepInfo{ID: "pair.10-proof", Title: "The standby holds what the primary holds, key by key and value by value", Source: []string{"DR-03", "DR-33", "DR-41"}, Effect: Read,
-			Calls: []string{"read both etcds at pinned revisions and compare   # port 2379 of a control plane of each side"}},
+		StepInfo: StepInfo{ID: "pair.10-proof", Title: "The standby holds what the primary holds, key by key and value by value", Source: []string{"DR-03", "DR-33", "DR-41"}, Effect: Write,
+			Calls: []string{"read both etcds at pinned revisions and compare   # port 2379 of a control plane of each side",
+				"PUT /api/v1/namespaces/cpaas-system/configmaps/acpflow-sync-ledger   # on " + p.standby.cluster.Name + ": when both were equal; never synchronised"}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			var proof etcd.Proof
 			in := activities.ProveInput{Site: *p.site, Primary: p.primary.cluster.Name, Standby: p.standby.cluster.Name, Owners: true}
@@ -211,9 +214,18 @@ func (p *pairing) proof() Step {
 				return evidence, temporal.NewNonRetryableApplicationError("the standby does not hold what the primary holds: "+evidence.Summary+
 					". Fix: see acpflow check for the keys; retry when the synchronizer has caught up", string(fault.Gate), nil)
 			}
-			return evidence, nil
+			return evidence, p.remember(ctx, activities.ProofFact(proof), evidence.Summary)
 		},
 	}
+}
+
+// remember writes into the standby's ledger that both sides are equal.
+func (p *pairing) remember(ctx workflow.Context, proof pair.Proof, summary string) error {
+	in := activities.LedgerInput{Scope: p.scope(&p.standby),
+		Past: pair.Past{At: workflow.Now(ctx).UTC(), Run: runID(ctx), Outcome: string(Succeeded), Summary: summary},
+		Good: &pair.Good{At: proof.Taken, Primary: proof.Primary, Standby: proof.Standby, Digest: proof.Digest, Compared: proof.Compared,
+			From: p.primary.cluster.Name, To: p.standby.cluster.Name}}
+	return workflow.ExecuteActivity(watching(ctx, "Write the ledger of "+in.Cluster), pairSides.RecordCheck, in).Get(ctx, nil)
 }
 
 // synchronize are the steps that make the standby follow the primary.

@@ -38,7 +38,7 @@ func TestReprotectPaysCapturesAsksAndCopies(t *testing.T) {
 	assert.True(t, p.Recovery.RPO.Verified)
 	assert.Contains(t, p.Recovery.RPO.Text, "12 keys were removed and 3 overwritten, captured in /var/lib/acpflow/safety/x/divergence.tsv on e1 (SHA-256 c4f7)")
 	assert.Empty(t, p.Recovery.Owed)
-	assert.Equal(t, w.done()[len(w.done())-3:], []string{"Prove", "WritePairRecord", "WritePairRecord"}, "a clean proof ends it")
+	assert.Equal(t, w.done()[len(w.done())-4:], []string{"Prove", "RecordCheck", "WritePairRecord", "WritePairRecord"}, "a clean proof ends it")
 	assert.Len(t, w.waits, 4)
 	require.Len(t, w.taken, 2)
 	assert.NotEqual(t, w.taken[0], w.taken[1], "no capture is taken for another")
