@@ -34,7 +34,7 @@ func TestFailoverSurvivesAKillAfterEveryStep(t *testing.T) {
 	s.writes(t, "killed-twice")
 	s.forgetLedger()
 	s.off(s.from.Cluster.Name)
-	p := s.killed("failover", 10)
+	p := s.killed("failover", 15)
 	s.tookOver(p, workflows.ModeFailover, s.to)
 	assert.Contains(t, p.Recovery.Title, workflows.Unverified)
 	require.NotNil(t, p.Recovery.RPO)
