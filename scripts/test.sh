@@ -13,27 +13,43 @@ check() { # what, command…
 }
 
 # Process groups beside this script: make, go, the compilers and what they test.
-builds=
-pair=
-pairlog=$(mktemp)
+declare -A running
+logs=$(mktemp -d)
 end() {
 	code=$?
-	for group in $builds $pair; do
+	for group in "${running[@]}"; do
 		kill -- "-$group" 2>/dev/null || true
 	done
-	rm -f "$pairlog"
+	rm -rf "$logs"
 	exit "$code"
 }
 trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Whoever kills workers after each step, and waits for names to be forgotten,
+# leaves the processors to others.
+beside() { # make target
+	set -m
+	make "$1" >"$logs/$1" 2>&1 &
+	set +m
+	running[$1]=$!
+}
+join() { # make target, what
+	heading "waiting for: $2"
+	local code=0
+	wait "${running[$1]}" || code=$?
+	unset "running[$1]"
+	cat "$logs/$1"
+	((code == 0)) || failed+=("$2")
+}
+
 heading 'Debian packages'
 make packages
 heading 'slow builds: Kubernetes and Temporal, in the background'
 set -m # a process group of its own, so that it can be ended as a whole
 nice make deps &
-builds=$!
+running[deps]=$!
 set +m
 
 check 'go.mod and go.sum' make tidy-check
@@ -43,34 +59,21 @@ check 'unit and replay tests, with the race detector' make test-unit
 check 'known vulnerabilities' make vulncheck
 
 heading 'waiting for the slow builds'
-wait "$builds"
-builds=
+wait "${running[deps]}"
+unset 'running[deps]'
 
-# Killing a worker after each of sixty steps is mostly waiting: others use the time.
-heading 'two data centres, in the background'
-set -m
-(
-	code=0 # one after the other: two labs are enough for two cores
-	make test-pair || code=$?
-	make test-takeover || code=$?
-	exit "$code"
-) >"$pairlog" 2>&1 &
-pair=$!
-set +m
+heading 'two data centres, and takeovers between them, in the background'
+beside test-pair
+beside test-takeover
 
 check 'lint of the embedded Temporal server' make lint LINTED=deploy/devserver
 check 'compose file, test tools and stand-ins' make test-tools
 check 'embedded Temporal server' make test-devserver
 check 'lab' make test-lab
 check 'end to end, and in a browser' make test-e2e
-heading 'waiting for the two data centres'
-code=0
-wait "$pair" || code=$?
-pair=
-cat "$pairlog"
-((code == 0)) || failed+=('two data centres')
 check 'the demo' make demo
-check 'the demo once more, a smaller pair' make demo DEMOFLAGS='-control-planes 1'
+join test-pair 'two data centres'
+join test-takeover 'takeovers'
 
 heading "finished in $((SECONDS / 60)) minutes"
 if ((${#failed[@]})); then
