@@ -137,15 +137,15 @@ func (a *Forwarding) LookAtPort(ctx context.Context, in PortInput) (PortState, e
 	if err != nil {
 		return PortState{}, err
 	}
-	states, unlisted, err := a.readPorts(ctx, &in.Site, cluster, []int{in.Port})
-	if err != nil {
-		return PortState{}, err
-	}
-	if unlisted != nil {
+	conf := a.configured(ctx, cluster)
+	switch {
+	case ctx.Err() != nil:
+		return PortState{}, context.Cause(ctx)
+	case conf.err != nil: // whatever answers at the port: users wait for a look at a dead side
 		return PortState{}, fault.New(fault.Unreachable, fmt.Sprintf("look whether port %d of %s is forwarded", in.Port, cluster.Endpoint.VIP), "cluster "+cluster.Name,
-			"see why the load balancer's configuration cannot be read, then retry", unlisted)
+			"see why the load balancer's configuration cannot be read, then retry", conf.err)
 	}
-	return states[0], nil
+	return a.readPorts(ctx, &in.Site, cluster, []int{in.Port}, conf)[0], nil
 }
 
 // ReadForwards tells how every port that a disaster recovery pair needs stands
@@ -157,27 +157,38 @@ func (a *Forwarding) ReadForwards(ctx context.Context, in ClusterInput) ([]PortS
 	}
 	ports := checks.ForwardedPorts(in.Site)
 	slices.Sort(ports)
-	states, _, err := a.readPorts(ctx, &in.Site, cluster, ports)
-	return states, err
+	conf := a.configured(ctx, cluster)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return a.readPorts(ctx, &in.Site, cluster, ports, conf), nil
 }
 
-// readPorts also tells why the load balancer's configuration could not be read;
-// Configured says nothing then.
-func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluster, ports []int) (out []PortState, listErr, err error) {
-	driver, listErr := a.driver(ctx, c)
-	var known []balancer.Forward
-	if listErr == nil && driver != nil {
-		known, listErr = driver.Forwards(ctx)
+// configuration is what a load balancer says of itself.
+type configuration struct {
+	readable bool // a driver reads it; not where a person has to
+	known    []balancer.Forward
+	err      error // why it could not be read
+}
+
+func (a *Forwarding) configured(ctx context.Context, c *site.Cluster) configuration {
+	driver, err := a.driver(ctx, c)
+	conf := configuration{readable: driver != nil, err: err}
+	if err == nil && driver != nil {
+		conf.known, conf.err = driver.Forwards(ctx)
 	}
-	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
-	}
-	look := a.looker(s, c)
-	out = make([]PortState, len(ports))
+	return conf
+}
+
+// readPorts holds what answers at the ports against the configuration. Where that
+// could not be read, Configured says nothing.
+func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluster, ports []int, conf configuration) []PortState {
+	look, known := a.looker(s, c), conf.known
+	out := make([]PortState, len(ports))
 	for i, port := range ports {
 		report(ctx, Progress{Text: fmt.Sprintf("looking at port %d of %s", port, c.Endpoint.VIP)})
 		out[i] = look.state(ctx, port)
-		if driver == nil && listErr == nil {
+		if !conf.readable && conf.err == nil {
 			continue
 		}
 		at := slices.IndexFunc(known, func(f balancer.Forward) bool { return f.Port == port })
@@ -185,13 +196,13 @@ func (a *Forwarding) readPorts(ctx context.Context, s *site.Site, c *site.Cluste
 		if at >= 0 {
 			out[i].Mode, out[i].Backends = known[at].Mode, known[at].Backends
 		}
-		if listErr != nil {
-			out[i].Error = strings.TrimPrefix(out[i].Error+"; the load balancer's configuration could not be read: "+clip(message(listErr), 500), "; ")
+		if conf.err != nil {
+			out[i].Error = strings.TrimPrefix(out[i].Error+"; the load balancer's configuration could not be read: "+clip(message(conf.err), 500), "; ")
 		} else if at >= 0 && !known[at].Same(forwardOf(c, port)) {
 			out[i].Error = strings.TrimPrefix(out[i].Error+fmt.Sprintf("; it is in mode %s and leads to %s", known[at].Mode, strings.Join(known[at].Backends, " ")), "; ")
 		}
 	}
-	return out, listErr, nil
+	return out
 }
 
 // untilPort looks until the port is as wanted.
