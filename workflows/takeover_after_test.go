@@ -372,3 +372,30 @@ func TestCancelledTakeoverIsUndone(t *testing.T) {
 	assert.True(t, temporal.IsCanceledError(err), "%v", err)
 	w.untouched()
 }
+
+// A load balancer that lives on without its VIP: the port can be taken out of its
+// configuration, but nobody can see it closed. That is owed; one that is open is not.
+func TestSilentVIPOfADeadSideHoldsUpNobody(t *testing.T) {
+	for name, open := range map[string]bool{"silent": false, "open": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newTakeoverWorld(t).isDead()
+			instead(w.world, "ClosePort", func(in activities.PortInput) any {
+				w.open[fmt.Sprintf("%s %d", in.Cluster, in.Port)] = open && in.Cluster == "west"
+				if in.Cluster == "west" {
+					return permanent("could not tell whether the port is closed: closePort", fault.Gate)
+				}
+				return activities.Evidence{Summary: "closed"}
+			})
+			if open {
+				step, _ := w.aborted(failover)
+				assert.Equal(t, "failover.09-close-old", step)
+				assert.NotContains(t, w.meant(), "PointPlatform east")
+				return
+			}
+			require.NoError(t, w.take(failover))
+			require.Len(t, w.records["east"].Owed, 1)
+			assert.Equal(t, 2379, w.records["east"].Owed[0].Port)
+			assert.Contains(t, w.step("failover.09-close-old").Evidence.Summary, "NOT closed, but owed")
+		})
+	}
+}

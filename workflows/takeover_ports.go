@@ -58,12 +58,23 @@ func (t *takeover) closeOrOwe(id, title string, c *site.Cluster, port int) Step 
 		if err == nil {
 			evidence, err = act(ctx)
 		}
-		if away(ctx, err) {
+		if away(ctx, err) || t.cannotBeTold(ctx, c, port, err) {
 			return t.owe(ctx, activities.Owed{Cluster: c.Name, Action: activities.OwedClosePort, Port: port, Why: clip(plainText(err), 500)}), nil
 		}
 		return evidence, err
 	})
 	return step
+}
+
+// cannotBeTold reports that nothing forwards the port of a dead side any more and
+// nothing answers there, though nobody could prove it closed: its VIP is as silent as
+// its nodes. That must not keep users waiting; it is proven when the side is back.
+func (t *takeover) cannotBeTold(ctx workflow.Context, c *site.Cluster, port int, err error) bool {
+	if !isType(err, string(fault.Gate)) {
+		return false
+	}
+	now, err := t.lookAtDead(ctx, c, port)
+	return err == nil && !now.Configured && !now.Reachable
 }
 
 // lookAtDead is a quick look at the load balancer of a side that is down.
