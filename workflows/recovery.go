@@ -48,7 +48,7 @@ type RTO struct {
 // RPO says what is known of lost data: nothing is lost up to EqualAt; what was
 // written in the UnknownSeconds after it, nobody can tell.
 type RPO struct {
-	Verified       bool       `json:"verified"` // both sides were proven equal, and nothing was written since
+	Verified       bool       `json:"verified"` // both sides were proven equal, and how many keys were written since and are missing is known: Text has it
 	EqualAt        *time.Time `json:"equalAt,omitempty"`
 	UnknownSeconds float64    `json:"unknownSeconds,omitempty"`
 	Text           string     `json:"text"`

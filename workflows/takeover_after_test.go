@@ -204,13 +204,14 @@ func TestSwitchoverSaysWhatWasWrittenSinceBothWereEqual(t *testing.T) {
 	var asked []activities.ProveInput
 	instead(w.world, "Prove", func(in activities.ProveInput) any {
 		if asked = append(asked, in); len(asked) > 1 {
-			return w.proof(3, 0, 1)
+			return w.proof(3, 2, 1)
 		}
 		return w.proof(0, 0, 0)
 	})
 	delete(w.answer, "Prove")
 	require.NoError(t, w.take(switchover))
 	assert.Contains(t, w.asked("switchover.13-point-dns"), "since then 3 keys that west has are not on east, and 1 are different there")
+	assert.Contains(t, w.asked("switchover.13-point-dns"), "2 keys are on east only: deleted on west since")
 	require.GreaterOrEqual(t, len(asked), 3, "and once more right before it moves")
 	require.NotNil(t, asked[1].Since)
 	assert.Equal(t, int64(70), asked[1].Since.Primary.Revision)

@@ -147,6 +147,9 @@ func (t *takeover) drifted(ctx workflow.Context) string {
 		t.rec.RPO = &RPO{Verified: true, EqualAt: &p.Taken, Text: fmt.Sprintf("%s, and still at %s nothing had been written to %s that %s does not have",
 			t.equal, p.Taken.UTC().Format("15:04:05 UTC"), t.from.Name, t.to.Name)}
 	}
+	if err == nil && p.Surplus > 0 {
+		t.rec.RPO.Text += fmt.Sprintf("; %d keys are on %s only: deleted on %s since, or made on %s", p.Surplus, t.to.Name, t.from.Name, t.to.Name)
+	}
 	t.entitle()
 	return t.rec.RPO.Text
 }
