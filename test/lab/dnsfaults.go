@@ -54,7 +54,7 @@ func (l *Lab) BreakDNS(ctx context.Context, f DNSFault) error {
 	if err != nil {
 		return err
 	}
-	script := ""
+	var script string
 	switch f {
 	case DNSDown:
 		script = "systemctl stop named"

@@ -30,8 +30,8 @@ func RunPod(ctx context.Context, api *kubeapi.Client, uid, address string) error
 	if err := api.Get(ctx, configPath, &config); err != nil {
 		return err
 	}
-	text, changed := config.Data["Corefile"], false
-	if text, changed = atPort(text, host, port); !changed {
+	text, moved := atPort(config.Data["Corefile"], host, port)
+	if !moved {
 		return errors.New("the Corefile serves no .:53")
 	}
 	dir := filepath.Join("/run/coredns", uid)
