@@ -73,12 +73,17 @@ func (s *stage) mendAll() {
 		require.NoError(s, s.Lab.MendSync(ctx, cluster))
 	}
 	require.NoError(s, s.Lab.MendDNS(ctx))
-	for _, side := range []*labtest.Side{s.West, s.East} {
-		labtest.Await(s, 2*time.Minute, "the API of "+side.Cluster.Name, func() error {
-			_, err := side.API.CoreV1().Namespaces().Get(ctx, syncplugin.Namespace, metav1.GetOptions{})
-			return err
-		})
-	}
+	s.answers(s.West)
+	s.answers(s.East)
+}
+
+// answers waits for the API of a side.
+func (s *stage) answers(side *labtest.Side) {
+	s.Helper()
+	labtest.Await(s, 2*time.Minute, "the API of "+side.Cluster.Name, func() error {
+		_, err := side.API.CoreV1().Namespaces().Get(s.Context(), syncplugin.Namespace, metav1.GetOptions{})
+		return err
+	})
 }
 
 // roles: the side that the platform's name leads to is the primary.

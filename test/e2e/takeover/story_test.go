@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/workflows"
@@ -53,9 +55,12 @@ func TestFailoverAndReprotect(t *testing.T) {
 	pairs.WriteMap(t, s.to, "after-failover", "written on the new primary")
 
 	require.NoError(t, s.Lab.PowerOnCluster(t.Context(), s.from.Cluster.Name))
-	id := s.start("reprotect", s.from)
-	p = s.succeeds(id)
-	s.captured(p, s.from)
+	s.answers(s.from)
+	pairs.WriteMap(t, s.from, "only-old", "written on the old primary when it was back")
+	p = s.succeeds(s.start("reprotect", s.from))
+	assert.Contains(t, s.captured(p, s.from), "/registry/configmaps/"+pairs.Team+"/only-old")
+	_, err := s.from.API.CoreV1().ConfigMaps(pairs.Team).Get(t.Context(), "only-old", metav1.GetOptions{})
+	assert.True(t, apierrors.IsNotFound(err), "the old side follows now: %v", err)
 	s.protected()
 	pairs.MapArrives(t, s.from, "after-failover", "written on the new primary")
 }

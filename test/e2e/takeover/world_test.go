@@ -164,8 +164,8 @@ func (s *stage) uid(side *labtest.Side) string {
 }
 
 // captured demands that what was overwritten is in a file of the old side's node,
-// whole, and was so before the synchronizer came.
-func (s *stage) captured(p *workflows.Progress, side *labtest.Side) {
+// whole, and was so before the synchronizer came. It returns the file.
+func (s *stage) captured(p *workflows.Progress, side *labtest.Side) string {
 	s.Helper()
 	i := slices.IndexFunc(p.Steps, func(step workflows.StepProgress) bool { return strings.Contains(step.ID, "capture") })
 	require.GreaterOrEqual(s, i, 0, runs.Steps(p))
@@ -184,6 +184,7 @@ func (s *stage) captured(p *workflows.Progress, side *labtest.Side) {
 			assert.GreaterOrEqual(s, e.at.Unix(), written, "the synchronizer came after the capture")
 		}
 	}
+	return s.Script(s, side.First.Name, "cat "+facts["file"])
 }
 
 // settle lets the chronicle see what has just happened.
