@@ -66,6 +66,7 @@ func TestSwappedVIPs(t *testing.T) {
 // after that, and then the standby's only node goes through a power cut.
 func TestWhatGoesByItselfAsksNobody(t *testing.T) {
 	s := inSync(t)
+	s.Edit(t, func(doc *site.Site) { doc.Policy.StallAfter = "3m" }) // controllers come back later than their API server
 	id := s.start("switchover", s.to)
 	s.until(id, "the copies", running("switchover.05-export"))
 	require.NoError(t, s.to.First.RestartAPIServer(t.Context()))
