@@ -12,7 +12,7 @@ import (
 )
 
 // proveEvery is the pause between looks while both sides are not shown to be
-// alike yet; each look reads both etcds.
+// alike yet; each look reads both etcds. Who is told to be impatient looks sooner.
 const proveEvery = 15 * time.Second
 
 // consistent is the gate that nobody may skip: removing the synchronizer while
@@ -45,7 +45,7 @@ func (t *takeover) untilAlike(ctx workflow.Context) (activities.Evidence, error)
 				"acpflow check repairs missed keys; surplus and different ones agree with operations; let every Machine run; then retry. The synchronizer stays until then",
 				"after %s they are not: %s", t.site.Policy.Stall(), clip(why, 4000))
 		}
-		if err := workflow.NewTimerWithOptions(ctx, proveEvery, workflow.TimerOptions{Summary: clip("Not yet: "+why, 180)}).Get(ctx, nil); err != nil {
+		if err := workflow.NewTimerWithOptions(ctx, min(proveEvery, t.site.Policy.Stall()/2), workflow.TimerOptions{Summary: clip("Not yet: "+why, 180)}).Get(ctx, nil); err != nil {
 			return activities.Evidence{}, err
 		}
 	}
