@@ -47,10 +47,10 @@ func (s *stage) leap(id string, hurdles []hurdle) {
 			sub.standing(h.step)
 			t.Logf("told after %s: %s", time.Since(began).Round(100*time.Millisecond), gate.Error)
 		})
+		h.mends()
 		if s.Failed() {
 			s.FailNow()
 		}
-		h.mends()
 		if i+1 < len(hurdles) {
 			hurdles[i+1].breaks()
 		}
@@ -151,7 +151,7 @@ func (s *stage) lateHurdles() []hurdle {
 		{name: "Pods that see the old address, whatever restarts", step: "15-pods", says: "after 1 restarts of coredns",
 			breaks: func() {},
 			mends:  func() { require.NoError(s, s.Lab.MendClusterDNS(s.Context(), cluster)) }},
-		{name: "the page of the other side behind the new VIP", step: "16-page", says: s.uid(s.from),
+		{name: "the page of the other side behind the new VIP", step: "16-page", says: "leads to another cluster",
 			breaks: func() {
 				s.Script(s, balancer, "cp -p "+haproxy+" /root/page.cfg; sed -i -E 's/ "+s.to.First.Address+":443 / "+s.from.First.Address+":443 /' "+haproxy+"; systemctl reload haproxy")
 			},
