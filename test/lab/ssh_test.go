@@ -62,7 +62,7 @@ func TestLoginAndFaults(t *testing.T) {
 		require.Equal(t, "survives\n", remote(t, login(t, l, n, keyAuth(t, l)), "sudo -n cat /root/disk"))
 	})
 	t.Run("unknown fault", func(t *testing.T) {
-		require.ErrorContains(t, n.Break(t.Context(), "fire"), "there are [disk hostkey off sudo]")
+		require.ErrorContains(t, n.Break(t.Context(), "fire"), "there are [disk hostkey off reload sudo]")
 	})
 }
 
