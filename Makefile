@@ -103,7 +103,7 @@ test-takeover: agents ## switchover, failover, reprotect and drill, whatever bre
 	cd test && go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e/takeover
 
 .PHONY: bench
-bench: deps agents ## compare with scp, ssh and Ansible, and measure an install's own overhead (as root)
+bench: deps agents ## compare with scp, ssh, etcdctl, Ansible and the document's own procedure (as root)
 	@cd test && go run ./cmd/deps bench && go run ./bench $(BENCHFLAGS)
 
 .PHONY: lint determinism fmt tidy-check vulncheck

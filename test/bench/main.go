@@ -1,8 +1,9 @@
 // Command bench measures acpflow beside what people use instead: uploads beside
 // scp, checks of many machines beside ssh and Ansible, the comparison of two etcds
-// beside etcdctl, and what an install costs beyond installer and nodes. It says whether the goals are met. Everything that
-// is compared runs in the same minutes, in random order, on the same machine:
-// only ratios count.
+// beside etcdctl, what an install costs beyond installer and nodes, and a
+// switchover beside the document's own procedure. It says whether the goals are
+// met. Everything that is compared runs in the same minutes, in random order, on
+// the same machine: only ratios count.
 package main
 
 import (
@@ -68,7 +69,7 @@ func main() {
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	all := slices.Concat(uploadGoals, etcdGoals, installGoals, fleetGoals, []string{monitorGoal})
+	all := slices.Concat(uploadGoals, etcdGoals, installGoals, fleetGoals, []string{monitorGoal}, takeoverGoals)
 	flags.StringVar(&o.report, "o", "", "also write the report to this JSON `file`")
 	goals := flags.String("goals", strings.Join(all, ","), "which goals to measure; all but the U and E ones need root")
 	flags.IntVar(&o.runs, "runs", 5, "runs of each case")
@@ -127,6 +128,11 @@ func run(ctx context.Context, o options, args []string) error {
 	if o.wants(installGoals) {
 		if err := overhead(ctx, min(3, o.runs), rep); err != nil {
 			return fmt.Errorf("install overhead: %w", err)
+		}
+	}
+	if o.wants(takeoverGoals) {
+		if err := takeovers(ctx, o, rep); err != nil {
+			return fmt.Errorf("takeovers: %w", err)
 		}
 	}
 	if err := rep.write(o.report); err != nil {

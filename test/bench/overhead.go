@@ -27,8 +27,21 @@ const overheadBound = 3
 
 // overhead measures I1 on a lab: the wall time of an install less what the
 // nodes and the installer took by their own clocks.
-func overhead(ctx context.Context, runs int, rep *report) (err error) {
+func overhead(ctx context.Context, runs int, rep *report) error {
 	fmt.Println("\ninstall of three nodes on the lab: wall time less what installer and nodes take")
+	return onLab(ctx, lab.Options{}, func(l *lab.Lab, d *harness.Devserver, _ string) error {
+		c, err := d.Client(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return installs(ctx, c, l, runs, rep)
+	})
+}
+
+// onLab gives use a lab with Temporal and a worker, and the folder of its site
+// documents, and takes all of it down.
+func onLab(ctx context.Context, o lab.Options, use func(l *lab.Lab, d *harness.Devserver, sites string) error) (err error) {
 	dir, err := os.MkdirTemp("", "acpflow-bench-")
 	if err != nil {
 		return err
@@ -37,7 +50,8 @@ func overhead(ctx context.Context, runs int, rep *report) (err error) {
 	if err := lab.Down(ctx, overheadLab); err != nil { // what a killed run left
 		return err
 	}
-	l, err := lab.Up(ctx, lab.Options{Name: overheadLab, Dir: filepath.Join(dir, "lab")})
+	o.Name, o.Dir = overheadLab, filepath.Join(dir, "lab")
+	l, err := lab.Up(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -56,12 +70,7 @@ func overhead(ctx context.Context, runs int, rep *report) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, worker.Stop()) }()
-	c, err := devserver.Client(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if err := installs(ctx, c, l, runs, rep); err != nil {
+	if err := use(l, devserver, sites); err != nil {
 		return fmt.Errorf("%w\n%s", err, worker.Log())
 	}
 	return nil
