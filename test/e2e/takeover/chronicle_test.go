@@ -182,6 +182,18 @@ func (c *chronicle) updates() int {
 	return int(c.looks[len(c.looks)-1].serial - c.looks[0].serial)
 }
 
+// moves is how often the name has come to lead elsewhere.
+func (c *chronicle) moves() int {
+	n := 0
+	looks := c.samples()
+	for i := 1; i < len(looks); i++ {
+		if looks[i].leads != looks[i-1].leads {
+			n++
+		}
+	}
+	return n
+}
+
 // made counts the objects of a side that came since the chronicle began.
 func (c *chronicle) made(side, what string) int {
 	return c.count(func(e came) bool { return e.side == side && e.what == what && !e.there && !e.gone })

@@ -79,6 +79,7 @@ func TestSwitchoverOverEveryHurdle(t *testing.T) {
 	s.writes(t, "hurdles")
 	require.NoError(t, s.Lab.StartSecondary(t.Context()))
 	require.NoError(t, s.Lab.BreakElastic(t.Context(), s.to.Cluster.Name, lab.ElasticUntilRestart))
+	s.mended = true
 	s.again = 1 // which the run does, because the script for Elasticsearch gets 401
 	s.Edit(t, func(doc *site.Site) {
 		doc.Policy.StallAfter = "10s"

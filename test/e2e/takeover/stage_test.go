@@ -34,6 +34,7 @@ type stage struct {
 	from, to *labtest.Side // primary and standby, when the test begins
 	seen     *chronicle
 	runs     []string // ids of the takeovers that the test started
+	mended   bool     // name servers were broken and mended on the way
 	again    int      // times that Elasticsearch was restarted beyond what a takeover does
 }
 
