@@ -46,6 +46,44 @@ func TestAbortBeforeThePointOfNoReturn(t *testing.T) {
 	}
 }
 
+// Whoever gives a switchover up gets the pair back as it was, whatever is under way
+// just then: one run for each step, or group of steps, before the point of no return.
+func TestAbortAtEveryStep(t *testing.T) {
+	s := inSync(t)
+	s.Edit(t, func(doc *site.Site) { doc.DR.Takeover.Fence = true })
+	plan, err := workflows.PlanOf(workflows.SwitchoverBook, site.Snapshot{Site: *s.Document(t)}, s.to.Cluster.Name)
+	require.NoError(t, err)
+	together := ""
+	for _, step := range plan.Steps {
+		if step.PointOfNoReturn {
+			return
+		}
+		if step.Beside != "" && step.Beside == together {
+			continue // it has begun with the first of them
+		}
+		together = step.Beside
+		t.Run(step.ID, func(t *testing.T) {
+			sub := *s
+			sub.T = t
+			id := sub.start("switchover", s.to)
+			sub.Until(t, id, step.ID, running(step.ID))
+			sub.CLI(t, 0, "abort", id, "--by", "e2e", "--reason", "the test says so")
+			p := sub.Until(t, id, "the end of the abort", func(p *workflows.Progress) bool { return p.Ended != nil })
+			sub.told(id, p)
+			assert.Contains(t, []workflows.Outcome{workflows.Cancelled, workflows.Aborted}, p.Outcome)
+			for _, later := range after(p, "switchover.12-record") {
+				assert.Equal(t, workflows.NotRun, later.State, later.ID)
+			}
+			sub.untouched()
+			for _, port := range lab.BalancerPorts {
+				assert.True(t, listens(t.Context(), s.from, port), "%d of the old side", port)
+			}
+			s.runs = append(s.runs, id)
+		})
+	}
+	t.Fatal("the plan has no point of no return")
+}
+
 // atTheProof parks a switchover at a check that is not understood. The card may be
 // skipped with a reason, the proof before the uninstall may not.
 func (s *stage) atTheProof() (string, func()) {
