@@ -63,7 +63,7 @@ func (a *Consistency) prove(ctx context.Context, in ProveInput) (proof etcd.Proo
 	var group errgroup.Group // both sides are tried to the end: a person wants to hear of both
 	for i, cluster := range []string{in.Primary, in.Standby} {
 		group.Go(func() error {
-			sides[i], faults[i] = a.borrow(ctx, Scope{in.Site, cluster})
+			sides[i], faults[i] = a.borrow(ctx, Scope{in.Site, cluster}, in.Since == nil)
 			return nil
 		})
 	}

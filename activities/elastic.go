@@ -44,8 +44,9 @@ type TemplateScript struct {
 // to /root on the installer node, or on another control plane that has it, and runs
 // it there as root (DR-40). Without Pods of Elasticsearch there is nothing to do.
 // That Elasticsearch answers 401 is a result, not an error: a restart mends it. A
-// script that is nowhere or fails otherwise is fault.Failed. It may be repeated;
-// two attempts at once follow one another.
+// script that did not reach Elasticsearch is fault.Unreachable: its Pod may be
+// starting. One that is nowhere or fails otherwise is fault.Failed. It may be
+// repeated; two attempts at once follow one another.
 func (a *Elastic) RunTemplateScript(ctx context.Context, in TemplateScriptInput) (TemplateScript, error) {
 	view, err := (&Sync{Hosts: a.Hosts}).ListServices(ctx, ServicesInput{Scope: in.Scope, Groups: AfterSync[:1]})
 	if err != nil {
@@ -67,7 +68,7 @@ func (a *Elastic) RunTemplateScript(ctx context.Context, in TemplateScriptInput)
 			out.Facts["run"] = in.Run
 			return out, nil
 		}
-		if err != nil && !fault.Is(err, fault.Unreachable) {
+		if err != nil && (there || !fault.Is(err, fault.Unreachable)) {
 			return TemplateScript{}, err
 		}
 		if err == nil {
@@ -130,11 +131,14 @@ func (a *Elastic) runScript(ctx context.Context, n Node, source string) (out Tem
 	case out.Unauthorized:
 		out.Summary = "Elasticsearch answers ensure-asm-template.sh with 401: it must be restarted, and the script run again"
 	case result.ExitCode != 0:
-		cause := fmt.Errorf("exit code %d: %s", result.ExitCode, out.Tail)
+		cause, class := fmt.Errorf("exit code %d: %s", result.ExitCode, out.Tail), fault.Failed
+		if away.MatchString(result.Stdout) {
+			class = fault.Unreachable
+		}
 		if result.ExitCode == scriptLate {
 			cause = fmt.Errorf("it did not end within 10 minutes: %s", out.Tail)
 		}
-		return out, true, fault.New(fault.Failed, "run ensure-asm-template.sh", n.Name, "look at the Pods of Elasticsearch and at the output, then retry", cause)
+		return out, true, fault.New(class, "run ensure-asm-template.sh", n.Name, "look at the Pods of Elasticsearch and at the output, then retry", cause)
 	default:
 		out.Summary = "ensure-asm-template.sh ran on " + n.Name
 	}
@@ -145,6 +149,8 @@ var (
 	// said401 is what tools print of a refused login; a bare 401 may be a number of
 	// anything, and counts only when the script failed.
 	said401 = regexp.MustCompile(`(?i)http/[\d.]+ 401|\b401 unauthorized\b|\bunauthorized\b|"status"\s*:\s*401|\b(http|code|status|error)[^\n]{0,20}\b401\b|security_exception`)
+	// away is what tools print of a server that is not there, or not yet.
+	away    = regexp.MustCompile(`(?i)connection refused|failed to connect|could ?n[o']t connect|connection reset by peer|no route to host|\b503\b`)
 	bare401 = regexp.MustCompile(`\b401\b`)
 	// logins are what a script with `set -x` would print of its credentials.
 	logins = regexp.MustCompile(`(?i)((?:^|\s)(?:-u|--user)[ =]?|authorization: ?\w+ |password["']?[=: ]+)\S+|(://)[^\s@/]+@`)

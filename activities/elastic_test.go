@@ -30,6 +30,20 @@ func TestElasticRefuses(t *testing.T) {
 	}
 }
 
+// A log store that is starting is worth waiting for; a script that is wrong is not.
+func TestElasticIsAway(t *testing.T) {
+	for output, want := range map[string]bool{
+		`Put "http://198.18.0.11:20580/_template/asm": dial tcp 198.18.0.11:20580: connect: connection refused`: true,
+		"curl: (7) Failed to connect to es port 9200: Couldn't connect to server":                               true,
+		"The requested URL returned error: 503":                                                                 true,
+		"read tcp: connection reset by peer":                                                                    true,
+		"line 12: jq: command not found":                                                                        false,
+		"template version 5030 is wrong":                                                                        false,
+	} {
+		assert.Equal(t, want, away.MatchString(output), output)
+	}
+}
+
 func TestLoginsAreMasked(t *testing.T) {
 	for in, want := range map[string]string{
 		"+ curl -u elastic:S3cret https://es:9200/_template": "+ curl -u *** https://es:9200/_template",

@@ -92,15 +92,18 @@ type borrowed struct {
 	old bool
 }
 
-// borrow is open for proofs that come again.
-func (a *Consistency) borrow(ctx context.Context, scope Scope) (borrowed, error) {
+// borrow is open for proofs that come again. One that is to show everything opens
+// a client with the credentials that the node has now: they may have ended since.
+func (a *Consistency) borrow(ctx context.Context, scope Scope, anew bool) (borrowed, error) {
 	return onFirst(&scope, func(n Node) (borrowed, error) {
 		conn, err := a.Hosts.connect(ctx, n)
 		if err != nil {
 			return borrowed{}, err
 		}
-		if found := a.Hosts.etcds.get(conn, time.Now()); found != nil {
-			return borrowed{found, true}, nil
+		if !anew {
+			if found := a.Hosts.etcds.get(conn, time.Now()); found != nil {
+				return borrowed{found, true}, nil
+			}
 		}
 		client, err := openEtcd(ctx, conn, n)
 		if err != nil {

@@ -59,6 +59,12 @@ func steadyWrite(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 90*time.Second, 12, time.Second, 10*time.Second))
 }
 
+// scripted: the vendor's script for a service that may be starting; another
+// attempt waits for one that still runs.
+func scripted(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, options(summary, 30*time.Minute, 12, time.Second, 10*time.Second))
+}
+
 // glance: one try at something that is good to know and must hold up nobody.
 func glance(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 1, time.Second, time.Second))

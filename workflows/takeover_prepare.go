@@ -43,7 +43,7 @@ func (t *takeover) elasticsearch() Step {
 			for try := 1; ; try++ {
 				t.scripts++
 				in := activities.TemplateScriptInput{Scope: t.scope(t.to), Run: fmt.Sprintf("%s-%d", runID(ctx), t.scripts)} // each try is a run of its own
-				script, err := resultOf[activities.TemplateScript](remoteJob(ctx, "Run the script for Elasticsearch"), elastic.RunTemplateScript, in)
+				script, err := resultOf[activities.TemplateScript](scripted(ctx, "Run the script for Elasticsearch"), elastic.RunTemplateScript, in)
 				if err != nil {
 					return script.Evidence, err
 				}
