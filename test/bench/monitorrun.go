@@ -105,23 +105,35 @@ func (m *monitors) schedule(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i%atOnce == atOnce-1 {
-			n, err := m.count(ctx, "AcpRunbook = 'CheckSync' AND ExecutionStatus = 'Running'")
-			if err != nil {
-				return err
-			}
-			if n < atOnce {
-				break
-			}
-			if err := pause(ctx, 200*time.Millisecond); err != nil {
-				return err
-			}
+		if i%atOnce < atOnce-1 {
+			continue
+		}
+		if err := m.looked(ctx, i+1-atOnce, i); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// atOnce is how many checks may be under way while more monitors are started.
+// looked waits until some sites have been checked once.
+func (m *monitors) looked(ctx context.Context, first, last int) error {
+	var names []string
+	for i := first; i <= last; i++ {
+		names = append(names, "'"+monitorSite(i)+"'")
+	}
+	ended := fmt.Sprintf("AcpSite IN (%s) AND AcpRunbook = 'CheckSync' AND ExecutionStatus = 'Completed'", strings.Join(names, ", "))
+	for {
+		n, err := m.count(ctx, ended)
+		if err != nil || int(n) >= len(names) {
+			return err
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// atOnce is how many first checks are under way while more monitors are started.
 const atOnce = 8
 
 // tell prints what happened, whether it was as wished or not.
