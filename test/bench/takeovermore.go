@@ -80,7 +80,7 @@ func (p *plainTakeover) nodesSee(ctx context.Context) error {
 }
 
 func (p *plainTakeover) podsSee(ctx context.Context) error {
-	coredns := []activities.ServiceGroup{{Name: "coredns", Namespace: "kube-system", Selector: "k8s-app=kube-dns"}}
+	coredns := []activities.ServiceGroup{activities.CoreDNS}
 	for restarts := 0; ; restarts++ {
 		seen, err := call(ctx, p, p.dns().LookUpInPod, activities.PodLookupInput{Scope: p.scope(p.to), To: p.to, InARow: p.site.DR.Takeover.InARow()})
 		if err != nil || seen.Right {

@@ -59,7 +59,7 @@ func (p *plainTakeover) remember(ctx context.Context) error {
 	return errors.Join(p.identify(ctx, uids), p.record(ctx, p.to, uids), p.record(ctx, p.from, uids))
 }
 
-var transformerPods = []activities.ServiceGroup{{Name: "cluster-transformer", Selector: "service_name=cluster-transformer"}}
+var transformerPods = []activities.ServiceGroup{activities.Transformer}
 
 // warlock restarts what sends a workload cluster's monitoring.
 func (p *plainTakeover) warlock(ctx context.Context, w site.WorkloadCluster) error {

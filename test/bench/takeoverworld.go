@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	temporal "go.temporal.io/sdk/client"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -44,10 +42,15 @@ func onPair(ctx context.Context, use func(*takeoverWorld) error) (err error) {
 	plan := func(name string) lab.ClusterPlan {
 		return lab.ClusterPlan{Name: name, ControlPlanes: 1, Balancer: true}
 	}
-	options := lab.Options{Clusters: []lab.ClusterPlan{plan("west"), plan("east")}, Workloads: []string{"work-1", "work-2"}}
+	options := lab.Options{Clusters: []lab.ClusterPlan{plan("west"), plan("east")}, Workloads: []string{"work-1", "work-2"},
+		Site: func(s *site.Site) { s.DR.Takeover.Soak = takeoverSoak }}
 	return onLab(ctx, options, func(l *lab.Lab, d *harness.Devserver, sites string) error {
 		file := filepath.Join(sites, overheadLab+".yaml")
-		doc, err := editSite(file, func(s *site.Site) { s.DR.Takeover.Soak = takeoverSoak })
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		doc, err := site.Parse(file, text)
 		if err != nil {
 			return err
 		}
@@ -153,25 +156,4 @@ func (w *takeoverWorld) api(ctx context.Context, machine string) (kubernetes.Int
 		return nil, err
 	}
 	return kubernetes.NewForConfig(config)
-}
-
-// editSite changes a site document and returns it.
-func editSite(file string, change func(*site.Site)) (*site.Site, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := site.Parse(file, text)
-	if err != nil {
-		return nil, err
-	}
-	change(doc)
-	body, err := json.Marshal(doc) // JSON tags are the document's names
-	if err != nil {
-		return nil, err
-	}
-	if body, err = yaml.JSONToYAML(body); err != nil {
-		return nil, err
-	}
-	return doc, os.WriteFile(file, body, 0o600)
 }
