@@ -14,7 +14,8 @@ import (
 
 // Every recorded run must replay with today's code: a run that began before a
 // release goes on after it. A change that breaks one needs workflow.GetVersion.
-// Record new ones with ACPFLOW_RECORD=1 make test-e2e.
+// Record new ones with ACPFLOW_RECORD=$PWD/test/histories make test-e2e, test-pair
+// or test-takeover.
 func TestRecordedHistoriesReplay(t *testing.T) {
 	files, err := filepath.Glob("../test/histories/*.json")
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ func TestAbortOfARunningStepPutsTheNodeBack(t *testing.T) {
 	p, err := world.Status(t.Context(), id)
 	require.NoError(t, err)
 	assert.Equal(t, workflows.Cancelled, p.Outcome)
-	assert.Contains(t, string(world.history(t, id)), "the window is over (by ops-on-call)")
+	assert.Contains(t, string(world.Bytes(t, id)), "the window is over (by ops-on-call)")
 
 	_, errs, code, err = harness.CLI(t.Context(), world.Server, "abort", id, "--reason", "again")
 	require.NoError(t, err)

@@ -33,7 +33,7 @@ func TestAddArchitecture(t *testing.T) {
 	for _, s := range p.Steps {
 		assert.Equal(t, workflows.Done, s.State, s.ID)
 	}
-	recordHistory(t, id, "add-architecture")
+	world.Record(t, id, "add-architecture")
 	_, errs, code, err := harness.CLI(t.Context(), world.Server, "status", id)
 	require.NoError(t, err)
 	require.Zero(t, code, errs)

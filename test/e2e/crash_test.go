@@ -66,7 +66,7 @@ func TestInstallSurvivesKills(t *testing.T) {
 	const open = upload.DefaultChannels * upload.DefaultBlock // what may be sent again
 	assert.GreaterOrEqual(t, skipped, there-open, "more than one block per channel was sent again: %s", uploaded.Summary)
 	assert.Positive(t, sent, "the kill came after the upload: %s", uploaded.Summary)
-	recordHistory(t, id, "install-killed")
+	world.Record(t, id, "install-killed")
 }
 
 // when waits for something on a node.

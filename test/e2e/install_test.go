@@ -46,5 +46,5 @@ func TestInstallThreeNodes(t *testing.T) {
 		gate := world.Gate(t, again, "prepare.01-check-nodes")
 		assert.Contains(t, gate.Error, "GEN-04")
 	})
-	recordHistory(t, id, "install-three-nodes")
+	world.Record(t, id, "install-three-nodes")
 }

@@ -10,10 +10,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/api/temporalproto"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness/runs"
@@ -93,42 +89,4 @@ func (r *rig) orders(t *testing.T, node string, f faults.Faults) {
 func (r *rig) install(t *testing.T, site string) string {
 	t.Helper()
 	return r.Start(t, "install", site)
-}
-
-// events reads the whole event history of a run.
-func (r *rig) events(t *testing.T, id string) []*historypb.HistoryEvent {
-	t.Helper()
-	var out []*historypb.HistoryEvent
-	events := r.Temporal.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		require.NoError(t, err)
-		out = append(out, event)
-	}
-	return out
-}
-
-// history returns the event history as the bytes Temporal keeps: payloads
-// stand in them as they are, so that a search finds what is there.
-func (r *rig) history(t *testing.T, id string) []byte {
-	t.Helper()
-	var out []byte
-	for _, event := range r.events(t, id) {
-		raw, err := proto.Marshal(event)
-		require.NoError(t, err)
-		out = append(out, raw...)
-	}
-	return out
-}
-
-// recordHistory keeps the history for the replay tests when ACPFLOW_RECORD is
-// set; CI replays what is recorded and records nothing.
-func recordHistory(t *testing.T, id, name string) {
-	t.Helper()
-	if os.Getenv("ACPFLOW_RECORD") == "" {
-		return
-	}
-	body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&historypb.History{Events: world.events(t, id)})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join("..", "histories", name+".json"), body, 0o644))
 }

@@ -43,7 +43,7 @@ func needles(t *testing.T) map[string][][]byte {
 func noSecretIn(t *testing.T, id string, processes []byte) {
 	t.Helper()
 	places := map[string][]byte{
-		"workflow history": world.history(t, id),
+		"workflow history": world.Bytes(t, id),
 		"process list":     processes,
 	}
 	for _, args := range [][]string{{"status", id}, {"status", id, "-o", "json"}, {"list", "-o", "json"}} {

@@ -33,6 +33,7 @@ func TestInstallPairSurvivesAKillAfterEveryStep(t *testing.T) {
 	assert.Empty(t, p.Decisions)
 	t.Logf("%d steps, %d kills\n%s", len(p.Steps), kills, runs.Steps(p))
 	r.Survived(t, id)
+	r.Record(t, id, "install-pair-killed")
 	for _, node := range []string{"west-1", "east-1"} {
 		assert.Equal(t, 1, r.posts(t, node), node)
 	}

@@ -158,7 +158,7 @@ func (r *stage) tokenWay() {
 	token := source.Data[syncplugin.TokenKey]
 	assert.NotEmpty(r, token)
 	assert.Equal(r, token, copied.Data[syncplugin.TokenKey])
-	assert.NotContains(r, string(r.history(id)), string(token), "the token is not in history")
+	assert.NotContains(r, string(r.world.Bytes(r, id)), string(token), "the token is not in history")
 	assert.NotContains(r, r.world.Worker.Log(), string(token))
 }
 

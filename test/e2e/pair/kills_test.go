@@ -78,7 +78,7 @@ func (r *stage) killedEverywhere() {
 		r.world.KillWorker(r)
 	}
 	p := r.succeeds(id)
-	r.record(id, "enable-sync-killed")
+	r.world.Record(r, id, "enable-sync-killed")
 	for _, s := range p.Steps {
 		assert.Equal(r, workflows.Done, s.State, s.ID)
 		assert.LessOrEqual(r, s.Tries, 1, "%s: nobody was asked", s.ID)

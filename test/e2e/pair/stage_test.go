@@ -9,9 +9,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
-	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/api/temporalproto"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/harness/pairs"
@@ -98,27 +95,4 @@ func (r *stage) aborted(id string) *workflows.Progress {
 func (r *stage) running(id, at string) {
 	r.Helper()
 	r.until(id, at, func(p *workflows.Progress) bool { return runs.Step(p, at).State == workflows.Running })
-}
-
-// record keeps the history for the replay tests when ACPFLOW_RECORD is set.
-func (r *stage) record(id, name string) {
-	if os.Getenv("ACPFLOW_RECORD") == "" {
-		return
-	}
-	body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&historypb.History{Events: r.world.Events(r, id)})
-	require.NoError(r, err)
-	require.NoError(r, os.WriteFile(filepath.Join("..", "..", "histories", name+".json"), body, 0o644))
-}
-
-// history returns the event history as the bytes Temporal keeps: payloads stand
-// in them as they are, so that a search finds what is there.
-func (r *stage) history(id string) []byte {
-	r.Helper()
-	var out []byte
-	for _, event := range r.world.Events(r, id) {
-		raw, err := proto.Marshal(event)
-		require.NoError(r, err)
-		out = append(out, raw...)
-	}
-	return out
 }

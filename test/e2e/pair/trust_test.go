@@ -82,6 +82,7 @@ func TestWithoutTheKeySecretsAreLost(t *testing.T) {
 	assert.Contains(t, plan.Question, `merged: secrets: aescbc "key1"=`)
 	r.Decide(t, id, "approve", "both keys are in it")
 	r.Succeeds(t, id)
+	r.Record(t, id, "merge-keys")
 	r.secretReadable(t, "before", "under the primary's key")
 	r.newSecret(t, "after", "under the merged keys")
 	r.secretReadable(t, "after", "under the merged keys")

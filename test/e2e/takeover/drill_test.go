@@ -15,7 +15,7 @@ import (
 // the pair itself is as it was.
 func TestDrill(t *testing.T) {
 	s := inSync(t)
-	p := s.drill()
+	p := s.drill("drill")
 	require.NotNil(t, p.Recovery)
 	assert.Equal(t, workflows.ModeDrill, p.Recovery.Mode)
 	assert.Equal(t, 2, s.seen.updates(), "a name was added and removed")
@@ -29,16 +29,17 @@ func TestDrill(t *testing.T) {
 	s.Edit(t, func(doc *site.Site) {
 		doc.DR.Drill.Blackout = []site.Blackout{{From: "00:00", To: "00:00", Reason: "quarter's end"}}
 	})
-	p = s.drill()
+	p = s.drill("drill-blackout")
 	assert.Contains(t, p.Steps[0].Evidence.Summary, "quarter's end")
 	assert.Equal(t, 2, s.seen.updates(), "nothing in a blackout")
 }
 
 // drill runs one to its good end.
-func (s *stage) drill() *workflows.Progress {
+func (s *stage) drill(recorded string) *workflows.Progress {
 	s.Helper()
 	id := s.Start(s, "drill", name)
 	p := s.Succeeds(s, id)
 	s.told(id, p)
+	s.Record(s, id, recorded)
 	return p
 }

@@ -91,6 +91,7 @@ func TestSwitchoverOverEveryHurdle(t *testing.T) {
 	began := time.Now()
 	s.leap(id, slices.Concat(s.safetyHurdles(), s.dirt(), s.portHurdles(), s.nameHurdles(), s.lateHurdles()))
 	p := s.succeeds(id)
+	s.Record(t, id, "switchover-hurdles")
 	t.Logf("over all hurdles after %s", time.Since(began).Round(time.Second))
 	settle()
 	s.tookOver(p, workflows.ModeSwitchover, s.from, s.to)

@@ -71,6 +71,7 @@ func (s *stage) killed(verb string, n int) *workflows.Progress {
 	}
 	s.Logf("%d steps, %d kills of the worker, %d of Temporal in %s", len(p.Steps), kills, restarts, time.Since(began).Round(time.Second))
 	s.Survived(s, id)
+	s.Record(s, id, verb+"-killed")
 	return p
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/test/harness/runs"
+	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 	"github.com/acpflow/acpflow/test/lab/workload"
 	"github.com/acpflow/acpflow/workflows"
@@ -49,6 +50,7 @@ func inSync(t *testing.T) *stage {
 	s.mendAll()
 	s.roles()
 	require.NoError(t, workload.Seed(t.Context(), s.from.API, s.from.Dynamic, 3))
+	require.NoError(t, s.Lab.SetMachinePhase(t.Context(), s.from.Cluster.Name, machine, "Running"))
 	if !s.clean() {
 		s.rebuild()
 	}
@@ -72,6 +74,8 @@ func (s *stage) mendAll() {
 		require.NoError(s, s.Lab.Rejoin(ctx, cluster))
 		require.NoError(s, s.Lab.PowerOnCluster(ctx, cluster))
 		require.NoError(s, s.Lab.MendSync(ctx, cluster))
+		require.NoError(s, s.Lab.MendPods(ctx, cluster))
+		require.NoError(s, s.Node(s, cluster+"-lb").Mend(ctx, lab.ReloadFails))
 	}
 	require.NoError(s, s.Lab.MendDNS(ctx))
 	s.answers(s.West)

@@ -2,6 +2,8 @@ package runs
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,8 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/acpflow/acpflow/test/harness"
 	"github.com/acpflow/acpflow/workflows"
@@ -36,6 +40,38 @@ func (r *Runs) Events(t testing.TB, id string) []*historypb.HistoryEvent {
 		out = append(out, event)
 	}
 	return out
+}
+
+// Bytes is the history as Temporal keeps it: payloads stand in it as they are, so
+// that a search finds what is there.
+func (r *Runs) Bytes(t testing.TB, id string) []byte {
+	t.Helper()
+	var out []byte
+	for _, event := range r.Events(t, id) {
+		raw, err := proto.Marshal(event)
+		if err != nil {
+			t.Fatalf("history of %s: %v", id, err)
+		}
+		out = append(out, raw...)
+	}
+	return out
+}
+
+// Record keeps the history for the replay tests, as NAME.json in the folder that
+// ACPFLOW_RECORD names. Without one it does nothing: CI replays what is recorded.
+func (r *Runs) Record(t testing.TB, id, name string) {
+	t.Helper()
+	folder := os.Getenv("ACPFLOW_RECORD")
+	if folder == "" {
+		return
+	}
+	body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&historypb.History{Events: r.Events(t, id)})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name+".json"), body, 0o644)
+	}
+	if err != nil {
+		t.Fatalf("record %s as %s: %v", id, name, err)
+	}
 }
 
 // KillWorker ends the worker as a crash does and starts another.
