@@ -145,7 +145,7 @@ func (t *takeover) ownersThere(ctx workflow.Context) (activities.Evidence, error
 		return activities.Evidence{}, err
 	}
 	if owners.Count > 0 {
-		return owners.Evidence, gateFault("look at the owners on "+t.to.Name, "see the named objects before anything is removed: without the synchronizer the garbage collector deletes them; then retry",
+		return owners.Evidence, gateFault("look at the owners on "+t.to.Name, "without the synchronizer the garbage collector deletes the named objects: keep each by removing its metadata.ownerReferences with kubectl edit on "+t.to.Name+", or delete what nothing needs, then retry",
 			"%s: %s", owners.Summary, owners.Tail)
 	}
 	return owners.Evidence, nil
