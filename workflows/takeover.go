@@ -75,27 +75,30 @@ type takeover struct {
 	out      *Progress
 	rec      *Recovery
 
-	identity *activities.Identity                 // by identify, the last look
-	before   *activities.PairRecord               // of the new side, as it was found
-	resumed  string                               // what this run finishes, where an earlier one had moved the name
-	silent   *time.Time                           // when nothing of the old side answered for the first time
-	down     activities.Evidence                  // by unreachable: the proof
-	good     *pair.Good                           // what the ledger says, in a failover
-	equal    *equality                            // by consistent
-	plugin   *activities.PluginView               // the new side's synchronizer as it was found
-	machines map[string]activities.MachinesView   // by cluster: what a later look is held against
-	seen     *activities.MachinesView             // of the new side, by the last look after the uninstall
-	closed   []activities.Owed                    // what this run has done of what earlier ones owe
-	looked   *time.Time                           // when the last look found that nothing copies
-	drift    int                                  // by drifted: keys that would be missed; -1 = not known
-	asked    *question                            // the last one
-	sounded  *activities.Evidence                 // by a look a moment ago, for the step that it belongs to
-	scripts  int                                  // times the script for Elasticsearch was begun
-	coreDNS  int                                  // times coredns was restarted
-	pointed  *time.Time                           // when the name was first told to change
-	led      *time.Time                           // when it led to the new side for every server
-	ready    *time.Time                           // when users had the platform back
-	lists    map[string][]activities.ServiceGroup // by step: the Pods that were there before
+	identity   *activities.Identity                 // by identify, the last look
+	before     *activities.PairRecord               // of the new side, as it was found
+	resumed    string                               // what this run finishes, where an earlier one had moved the name
+	silent     *time.Time                           // when nothing of the old side answered for the first time
+	lastSilent *time.Time                           // the last look at which it did not answer
+	unwatched  []gap                                // since it is silent: when nobody looked
+	down       activities.Evidence                  // by unreachable: the proof
+	good       *pair.Good                           // what the ledger says, in a failover
+	equal      *equality                            // by consistent
+	plugin     *activities.PluginView               // the new side's synchronizer as it was found
+	machines   map[string]activities.MachinesView   // by cluster: what a later look is held against
+	seen       *activities.MachinesView             // of the new side, by the last look after the uninstall
+	ailing     string                               // in a failover: what is wrong with the new side's Machines, by the last look
+	closed     []activities.Owed                    // what this run has done of what earlier ones owe
+	looked     *time.Time                           // when the last look found that nothing copies
+	drift      int                                  // by drifted: keys that would be missed; -1 = not known
+	asked      *question                            // the last one
+	sounded    *activities.Evidence                 // by a look a moment ago, for the step that it belongs to
+	scripts    int                                  // times the script for Elasticsearch was begun
+	coreDNS    int                                  // times coredns was restarted
+	pointed    *time.Time                           // when the name was first told to change
+	led        *time.Time                           // when it led to the new side for every server
+	ready      *time.Time                           // when users had the platform back
+	lists      map[string][]activities.ServiceGroup // by step: the Pods that were there before
 }
 
 // equality is a moment at which both sides were shown to hold the same.

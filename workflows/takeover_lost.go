@@ -55,14 +55,49 @@ func (t *takeover) proveDown(ctx workflow.Context) error {
 	in := activities.UnreachableInput{PairInput: t.pair(), For: limit}
 	down, err := resultOf[activities.Evidence](silence(ctx, t.site, fmt.Sprintf("See that nothing of %s answers for %s", t.from.Name, limit)), pairSides.ProveUnreachable, in)
 	if err != nil {
-		t.silent = nil
+		t.silent, t.lastSilent, t.unwatched = nil, nil, nil
 		return err
 	}
 	t.down = down
-	if t.silent == nil {
-		t.silent = &began
+	now := workflow.Now(ctx)
+	if t.silent == nil { // an attempt that saw nothing says nothing of the time it took
+		t.silent = later(began, now.Add(-limit))
 	}
+	t.watched(began, now)
 	return nil
+}
+
+// gap is a time in which a person was waited for and nobody looked.
+type gap struct{ from, to time.Time }
+
+// watched notes that the old side was silent for a time, and the gap before it. One
+// that is no longer than what a proof of silence takes is none.
+func (t *takeover) watched(from, to time.Time) {
+	if t.lastSilent != nil && from.Sub(*t.lastSilent) > t.site.DR.Takeover.Down() {
+		t.unwatched = append(t.unwatched, gap{*t.lastSilent, from})
+	}
+	t.lastSilent = &to
+}
+
+// gaps is the part of the RPO statement that nobody can vouch for but who said that
+// the old side stays down.
+func (t *takeover) gaps() string {
+	const clock = "15:04:05"
+	var out []string
+	for _, g := range t.unwatched {
+		out = append(out, fmt.Sprintf("%s to %s UTC", g.from.UTC().Format(clock), g.to.UTC().Format(clock)))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; nobody looked whether %s answers from %s, so only who said that it stays down vouches for that time", t.from.Name, strings.Join(out, " and from "))
+}
+
+func later(a, b time.Time) *time.Time {
+	if b.After(a) {
+		return &b
+	}
+	return &a
 }
 
 // stillDown demands one more round without an answer.
@@ -72,7 +107,7 @@ func (t *takeover) stillDown(ctx workflow.Context) error {
 	case err != nil:
 		return err
 	case len(seen.Answers) > 0:
-		t.silent = nil // what was proven holds no more, and it may be written to until it is silent again
+		t.silent, t.lastSilent, t.unwatched = nil, nil, nil // what was proven holds no more, and it may be written to until it is silent again
 		t.restate(workflow.Now(ctx))
 		return gateFault("fail over to "+t.to.Name, fmt.Sprintf("fence %[1]s and retry, or abort and use acpflow switchover: both sides are alive, so nothing need be lost", t.from.Name),
 			"%s is back: %s", t.from.Name, several(seen.Answers))
@@ -83,6 +118,8 @@ func (t *takeover) stillDown(ctx workflow.Context) error {
 		t.restate(workflow.Now(ctx))
 		return err
 	}
+	t.watched(workflow.Now(ctx), workflow.Now(ctx))
+	t.restate(workflow.Now(ctx))
 	return nil
 }
 
@@ -141,8 +178,8 @@ func (t *takeover) knownOfData(now time.Time) string {
 		return Unverified + ": no check that found both sides equal is known, so nobody can tell what is missing on " + t.to.Name
 	}
 	g := t.good
-	return fmt.Sprintf("%s: both sides were known to be equal at %s (%d keys, %s at revision %d); what was written to %s in the %s after that may be missing on %s",
-		Unverified, g.At.UTC().Format("2006-01-02 15:04:05 UTC"), g.Compared, g.From, g.Primary.Revision, t.from.Name, t.since(g.At, now), t.to.Name)
+	return fmt.Sprintf("%s: both sides were known to be equal at %s (%d keys, %s at revision %d); what was written to %s in the %s after that may be missing on %s%s",
+		Unverified, g.At.UTC().Format("2006-01-02 15:04:05 UTC"), g.Compared, g.From, g.Primary.Revision, t.from.Name, t.since(g.At, now), t.to.Name, t.gaps())
 }
 
 // lastGood takes the place of the comparison, which needs both sides: what the

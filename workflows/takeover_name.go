@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -55,8 +56,8 @@ func (t *takeover) lookCalls() []string {
 }
 
 // nothingCopies demands that no reachable side has a synchronizer, that etcd's
-// port of every reachable VIP is closed, that a dead primary is still dead, and
-// that no Machine has gone since the last look.
+// port of every reachable VIP is closed, that a dead primary is still dead, and,
+// in a switchover, that no Machine has gone since the last look.
 func (t *takeover) nothingCopies(ctx workflow.Context) ([]string, error) {
 	var looks []func(workflow.Context) (string, error)
 	if !t.planned {
@@ -70,13 +71,7 @@ func (t *takeover) nothingCopies(ctx workflow.Context) ([]string, error) {
 	for _, c := range []*site.Cluster{t.from, t.to} {
 		looks = append(looks, func(ctx workflow.Context) (string, error) { return t.etcdClosed(ctx, c) })
 	}
-	looks = append(looks, func(ctx workflow.Context) (string, error) {
-		view, err := t.machinesRun(ctx, t.to, t.seen)
-		if err == nil {
-			t.seen = &view
-		}
-		return view.Summary, err
-	})
+	looks = append(looks, t.machinesNow)
 	t.looked = nil
 	said, err := together(ctx, looks...)
 	if err == nil {
@@ -206,7 +201,7 @@ func (t *takeover) pointName() Step {
 			}
 			t.drifted(ctx) // the question tells it
 		}
-		t.asked = &question{at: workflow.Now(ctx), drift: t.drift}
+		t.asked = &question{at: workflow.Now(ctx), drift: t.drift, ailing: t.ailing}
 		return t.lastQuestion(), nil
 	}
 	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
@@ -218,7 +213,7 @@ func (t *takeover) pointName() Step {
 				return activities.Evidence{}, temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
 			}
 			now := workflow.Now(ctx)
-			if err := t.outOfDate(now); err != nil {
+			if err := cmp.Or(t.outOfDate(now), t.sameMachines()); err != nil {
 				return activities.Evidence{}, err
 			}
 			t.pointed = &now
@@ -242,6 +237,8 @@ func (t *takeover) pointName() Step {
 type question struct {
 	at    time.Time
 	drift int // keys of the old side that the new one lacks or has otherwise; -1 = not known
+
+	ailing string // what was wrong with the new side's Machines
 }
 
 // outOfDate refuses an answer to a question that is older than an approval may be,
@@ -302,6 +299,7 @@ func (t *takeover) lastQuestion() string {
 	if t.rec.RPO != nil {
 		text += "Known of the data: " + t.rec.RPO.Text + ". "
 	}
+	text += t.machinesAsIs()
 	if owed := t.debts(); len(owed) > 0 {
 		text += "Owed, because it could not be reached: " + debtText(owed) + ". "
 	}

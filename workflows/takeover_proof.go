@@ -98,45 +98,6 @@ func (t *takeover) lookAtMachines(ctx workflow.Context, c *site.Cluster, before 
 	return resultOf[activities.MachinesView](steadyRead(ctx, "Look at the Machines of "+c.Name), pairSides.CheckMachines, in)
 }
 
-// badMachines tells what is wrong with what was seen; none at all is no good sign.
-func badMachines(v activities.MachinesView, c *site.Cluster) string {
-	switch {
-	case !v.Clean():
-		return v.Summary
-	case v.Total == 0:
-		return "there is no Machine at all on " + c.Name
-	}
-	return ""
-}
-
-// machinesRun demands that every Machine runs, and none seen before has gone.
-func (t *takeover) machinesRun(ctx workflow.Context, c *site.Cluster, before *activities.MachinesView) (activities.MachinesView, error) {
-	view, err := t.lookAtMachines(ctx, c, before)
-	if err != nil {
-		return view, err
-	}
-	if bad := badMachines(view, c); bad != "" {
-		return view, gateFault("look at the Machines of "+c.Name, "see kubectl get machines.platform.tkestack.io there; let them run, then retry", "%s", bad)
-	}
-	return view, nil
-}
-
-// allMachinesRun demands it of every side that is alive, and keeps what it saw.
-func (t *takeover) allMachinesRun(ctx workflow.Context) error {
-	var looks []func(workflow.Context) (string, error)
-	for _, c := range t.alive() {
-		looks = append(looks, func(ctx workflow.Context) (string, error) {
-			view, err := t.machinesRun(ctx, c, nil)
-			if err == nil {
-				t.machines[c.Name] = view
-			}
-			return "", err
-		})
-	}
-	_, err := together(ctx, looks...)
-	return err
-}
-
 // ownersThere demands that every owner on the new side is there: the garbage
 // collector deletes the objects of those that are not.
 func (t *takeover) ownersThere(ctx workflow.Context) (activities.Evidence, error) {
