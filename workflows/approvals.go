@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/acpflow/acpflow/site"
 )
 
 // Approval is the input of the `approve` Update.
@@ -35,15 +37,31 @@ func NamedRequester(r Request) error {
 	return nil
 }
 
-// demands refuses a run with strict approvals that nobody has asked for by name.
-func demands(steps []Step, r Request) error {
+// demands refuses a run with strict approvals that nobody has asked for by name, and
+// one that too few people could approve: it would be found out when copying has ended.
+func demands(steps []Step, rules site.Approvals, r Request) error {
 	if !slices.ContainsFunc(steps, func(s Step) bool { return s.Strict && s.Ask != nil }) {
 		return nil
 	}
 	if err := NamedRequester(r); err != nil {
 		return invalidInput(err)
 	}
+	if r.DryRun || len(rules.Approvers) == 0 {
+		return nil
+	}
+	others := slices.DeleteFunc(slices.Clone(rules.Approvers), func(name string) bool { return samePerson(name, r.RequestedBy) })
+	if len(others) < rules.Need() {
+		return invalidInput(fmt.Errorf("%d of policy.approvals.approvers must approve and nobody who asked for the run may: without %s only %s can, so the last step could never be approved. Have somebody else start it, or name more approvers in the site document",
+			rules.Need(), r.RequestedBy, orNobody(others)))
+	}
 	return nil
+}
+
+func orNobody(names []string) string {
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, ", ")
 }
 
 // consent gets the approval that a step asks for. The action is empty when the

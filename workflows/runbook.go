@@ -78,7 +78,7 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 	}
 	r.approvals = snapshot.Site.Policy.Approvals
 	r.steps = r.book.Steps(&snapshot.Site, cluster, &r.progress)
-	if err := demands(r.steps, req); err != nil {
+	if err := demands(r.steps, r.approvals, req); err != nil {
 		return err
 	}
 	if !r.book.Changes || req.DryRun {

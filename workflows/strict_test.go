@@ -292,3 +292,22 @@ func TestFailureIsNotApproved(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// Approvers who are too few without the one who asks are found out at the start, not
+// when the last step asks.
+func TestTooFewApproversRefuseTheStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		rules site.Approvals
+		says  string
+	}{
+		"both are needed and one asked": {site.Approvals{People: 2, Approvers: []string{"carol  smith", "boris"}}, "without Carol Smith only boris can"},
+		"the only one asked":            {site.Approvals{Approvers: []string{askedBy}}, "without Carol Smith only nobody can"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStrict(t, c.rules)
+			p, err := s.begin()
+			require.ErrorContains(t, err, c.says)
+			assert.Empty(t, p.Steps, "nothing has begun")
+		})
+	}
+}
