@@ -72,11 +72,14 @@ func alreadyStarted(err error) bool {
 func (l *lease) onLoss(ctx workflow.Context, lost func()) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		_ = l.child.Get(ctx, nil) // any end is an end
-		if !l.released && l.child.IsReady() {
+		if l.lost() {
 			lost()
 		}
 	})
 }
+
+// lost reports whether the lease ended before it was released.
+func (l *lease) lost() bool { return !l.released && l.child.IsReady() }
 
 // release gives the lease back and waits for its end, or a run started at once
 // after this one is refused. A lease that doesn't answer dies with this run.
@@ -87,12 +90,6 @@ func (l *lease) release(ctx workflow.Context) {
 	if !ended {
 		workflow.GetLogger(ctx).Warn("site lease did not end by itself")
 	}
-}
-
-// leaseLost is the end of a run whose lease was ended from outside.
-func leaseLost(site string) error {
-	return temporal.NewNonRetryableApplicationError(fmt.Sprintf("the lease of site %s (workflow %s) was ended from outside, so this run stopped at once and undid nothing: another run may change the site now. "+
-		"Fix: see with acpflow list --site %s --open that none does, look at the steps that were done, then start again", site, LeaseID(site), site), ErrSiteBusy, nil)
 }
 
 func siteBusy(ctx workflow.Context, site string) error {

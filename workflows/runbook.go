@@ -46,8 +46,10 @@ type run struct {
 	gates     decisions
 	steps     []Step
 	approvals site.Approvals
-	passed    int  // steps up to and with the last point of no return that was reached
+	passed    int // steps up to and with the last point of no return that was reached
+	held      *lease
 	leaseLost bool // somebody ended the site's lease: another run may change the site now
+	back      *wayBack
 }
 
 // execute is the body of every runbook workflow.
@@ -84,19 +86,19 @@ func (r *run) begun(ctx workflow.Context, raw converter.RawValue) error {
 	if !r.book.Changes || req.DryRun {
 		return r.perform(ctx, snapshot)
 	}
-	held, err := acquireLease(ctx, &r.progress)
-	if err != nil {
+	if r.held, err = acquireLease(ctx, &r.progress); err != nil {
 		return err
 	}
 	walkCtx, stop := workflow.WithCancel(ctx)
-	held.onLoss(ctx, func() { r.leaseLost = true; stop() })
+	r.held.onLoss(ctx, func() { r.leaseLost = true; stop(); r.back.stop() })
 	err = r.perform(walkCtx, snapshot)
 	stop()
+	lost := r.lostLease()
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	held.release(dctx)
-	if r.leaseLost {
-		return leaseLost(r.progress.Request.Site)
+	r.held.release(dctx)
+	if lost {
+		return r.endedWithoutLease(err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/temporal"
@@ -164,8 +165,9 @@ func (r *run) decide(ctx workflow.Context, info StepInfo, message string) (Decis
 }
 
 // unwind undoes in a context of its own, so that a cancelled run cleans up too.
+// Only the loss of the lease ends it: then another run may change the site.
 func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
-	if r.leaseLost {
+	if r.lostLease() {
 		return cause // what is done is no longer ours to touch
 	}
 	undo := r.backwards(last)
@@ -174,10 +176,15 @@ func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
 	}
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
+	r.back = &wayBack{steps: undo, cancel: cancel}
 	r.progress.Outcome = Undoing
 	upsertOutcome(ctx, Undoing)
 	showBoard(ctx, &r.progress)
 	for _, i := range undo {
+		if r.lostLease() {
+			return cause
+		}
+		r.back.begun++
 		if err := r.undo(ctx, i); err != nil {
 			return err
 		}
@@ -218,10 +225,16 @@ func (r *run) undo(ctx workflow.Context, i int) error {
 			r.end(ctx, state, Undone, &evidence, state.Error)
 			return nil
 		}
+		if r.lostLease() {
+			return err
+		}
 		message := plainText(err)
 		decision, err := r.gates.ask(ctx, Gate{Step: state.ID, Undo: true, Error: message, Actions: []Action{Retry, Skip}})
 		if err != nil {
 			return err
+		}
+		if r.lostLease() { // it may have gone while the answer came
+			return errors.New(message)
 		}
 		if decision.Action == Skip {
 			state.Error = fmt.Sprintf("NOT undone, %s: %s (the undo had failed: %s)", decision.By, decision.Reason, message)
