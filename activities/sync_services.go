@@ -3,13 +3,11 @@ package activities
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/acpflow/acpflow/internal/fault"
 	"github.com/acpflow/acpflow/internal/kube"
 )
 
@@ -19,6 +17,9 @@ type ServiceGroup struct {
 	Namespace string     `json:"namespace,omitempty"` // default cpaas-system
 	Selector  string     `json:"selector"`            // of their labels
 	Pods      []kube.Pod `json:"pods,omitempty"`      // that were there before
+
+	Again bool `json:"again,omitempty"` // an earlier try has begun to restart it; see Retry
+	Want  int  `json:"want,omitempty"`  // Pods that must be ready then
 }
 
 func (g ServiceGroup) namespace() string { return cmp.Or(g.Namespace, platformNamespace) }
@@ -67,88 +68,26 @@ func (a *Sync) ListServices(ctx context.Context, in ServicesInput) (ServicesView
 	return out, nil
 }
 
-// RestartServices deletes the Pods that were listed, by their UIDs, and waits
-// until as many others are ready. A group without Pods is not installed.
+// RestartServices deletes the Pods that were listed and lived then, by their UIDs,
+// and waits until as many others are ready. A Pod that is deleted and lies on a
+// node that is away counts as gone, and the evidence names it. A group without Pods
+// is not installed; one of which nothing can come back is fault.Stalled at once.
 func (a *Sync) RestartServices(ctx context.Context, in ServicesInput) (Evidence, error) {
 	client, err := a.open(ctx, in.Scope)
 	if err != nil {
 		return Evidence{}, err
 	}
 	defer client.Close()
-	for _, g := range in.Groups {
-		for _, p := range g.Pods {
-			if _, err := client.DeletePod(ctx, p); err != nil {
-				return Evidence{}, err
-			}
-		}
+	parts, err := restarting{what: "restart services", place: "cluster " + in.Cluster, groups: in.Groups, namespace: ServiceGroup.namespace, settle: in.Settle,
+		fix: "look at these Pods, delete what is left over of a service that is not installed, then retry"}.do(ctx, client)
+	if err != nil {
+		return Evidence{}, err
 	}
-	for end := time.Now().Add(in.Settle); ; {
-		waits, err := waitsFor(ctx, client, in.Groups)
-		if err != nil {
-			return Evidence{}, err
-		}
-		if len(waits) == 0 {
-			return restartedEvidence(in), nil
-		}
-		text := strings.Join(waits, "; ")
-		if time.Now().After(end) {
-			return Evidence{}, fault.New(fault.Stalled, "restart services", "cluster "+in.Cluster, "look at these Pods, then retry", errors.New(text))
-		}
-		report(ctx, Progress{Text: text})
-		if err := pause(ctx, settlePoll); err != nil {
-			return Evidence{}, err
-		}
-	}
-}
-
-func restartedEvidence(in ServicesInput) Evidence {
-	var parts []string
 	facts := map[string]string{}
 	for _, g := range in.Groups {
-		if len(g.Pods) == 0 {
-			parts = append(parts, g.Name+" is not installed")
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s: %d Pods restarted", g.Name, len(g.Pods)))
-		facts[g.Name] = fmt.Sprint(len(g.Pods))
-	}
-	return Evidence{Summary: strings.Join(parts, "; "), Host: in.Cluster, Facts: facts}
-}
-
-// waitsFor tells which groups are not back yet.
-func waitsFor(ctx context.Context, c *kube.Client, groups []ServiceGroup) ([]string, error) {
-	var out []string
-	for _, g := range groups {
-		if len(g.Pods) == 0 {
-			continue
-		}
-		pods, err := c.Pods(ctx, g.namespace(), g.Selector)
-		if err != nil {
-			return nil, err
-		}
-		if why := notBack(g, pods); why != "" {
-			out = append(out, g.Name+": "+why)
+		if len(g.Pods) > 0 {
+			facts[g.Name] = fmt.Sprint(len(g.Restarts()))
 		}
 	}
-	return out, nil
-}
-
-// notBack tells why a group with these Pods is not restarted yet.
-func notBack(g ServiceGroup, now []kube.Pod) string {
-	ready := 0
-	var why string
-	for _, p := range now {
-		switch {
-		case slices.ContainsFunc(g.Pods, func(old kube.Pod) bool { return old.UID == p.UID }):
-			return "Pod " + p.Name + " has not gone yet"
-		case p.Ready:
-			ready++
-		default:
-			why = fmt.Sprintf(", Pod %s: %s", p.Name, p.Why)
-		}
-	}
-	if ready < len(g.Pods) {
-		return fmt.Sprintf("%d of %d Pods are ready%s", ready, len(g.Pods), why)
-	}
-	return ""
+	return Evidence{Summary: strings.Join(parts, "; "), Host: in.Cluster, Facts: facts}, nil
 }

@@ -120,18 +120,6 @@ func TestRecreateTouchesOnlyWhatWasSeen(t *testing.T) {
 	assert.Contains(t, RecreateInput{SyncPodInput: SyncPodInput{Way: syncplugin.WaySeed}, Pod: old, Seen: []string{"1", "2"}}.notAgain(), "2")
 }
 
-func TestNotBack(t *testing.T) {
-	group := ServiceGroup{Name: "x", Pods: []kube.Pod{{Name: "a", UID: "1"}, {Name: "b", UID: "2"}}}
-	pod := func(uid string, ready bool) kube.Pod {
-		return kube.Pod{Name: "p" + uid, UID: uid, Ready: ready, Why: "starts"}
-	}
-	assert.Contains(t, notBack(group, []kube.Pod{pod("1", true), pod("3", true), pod("4", true)}), "has not gone")
-	assert.Contains(t, notBack(group, []kube.Pod{pod("3", true)}), "1 of 2")
-	assert.Contains(t, notBack(group, []kube.Pod{pod("3", true), pod("4", false)}), "p4: starts")
-	assert.Empty(t, notBack(group, []kube.Pod{pod("3", true), pod("4", true)}))
-	assert.Contains(t, notBack(group, nil), "0 of 2")
-}
-
 func TestNeverRan(t *testing.T) {
 	assert.False(t, neverRan(PluginView{}), "the Pod that copied may be gone")
 	assert.True(t, neverRan(PluginView{Pods: []kube.Pod{{Phase: "Pending"}}}))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/acpflow/acpflow/internal/fault"
@@ -28,6 +29,8 @@ type WorkloadInput struct {
 	Name   string        `json:"name"`
 	Settle time.Duration `json:"settle,omitempty"` // nanoseconds; of RestartWarlock: how long the new Pods may take
 	Pods   []kube.Pod    `json:"pods,omitempty"`   // of RestartWarlock: those that were listed
+	Again  bool          `json:"again,omitempty"`  // of RestartWarlock, as Want: see ServiceGroup
+	Want   int           `json:"want,omitempty"`
 }
 
 // Warlock is what a workload cluster has of it.
@@ -67,10 +70,11 @@ func (a *Workloads) ListWarlock(ctx context.Context, in WorkloadInput) (Warlock,
 	return out, nil
 }
 
-// RestartWarlock deletes the Pods that were listed, by their UIDs, and waits until
-// as many others are ready. Without Pods it does nothing.
+// RestartWarlock deletes the Pods that were listed and lived then, by their UIDs,
+// and waits until as many others are ready; see RestartServices. Without Pods it
+// does nothing, unless it is another try.
 func (a *Workloads) RestartWarlock(ctx context.Context, in WorkloadInput) (Evidence, error) {
-	if len(in.Pods) == 0 {
+	if len(in.Pods) == 0 && !in.Again {
 		return Evidence{Summary: "warlock has no Pod on " + in.Name, Host: in.Name}, nil
 	}
 	client, err := a.open(in)
@@ -78,29 +82,27 @@ func (a *Workloads) RestartWarlock(ctx context.Context, in WorkloadInput) (Evide
 		return Evidence{}, err
 	}
 	defer client.Close()
-	for _, p := range in.Pods {
-		if _, err := client.DeletePod(ctx, p); err != nil {
-			return Evidence{}, err
-		}
+	group := in.group()
+	parts, err := restarting{what: "restart warlock", place: "workload cluster " + in.Name, groups: []ServiceGroup{group}, settle: in.Settle,
+		namespace: func(ServiceGroup) string { return "" }, fix: "look at these Pods there, then retry"}.do(ctx, client)
+	if err != nil {
+		return Evidence{}, err
 	}
-	before := ServiceGroup{Name: "warlock", Selector: warlockSelector, Pods: in.Pods}
-	for end := time.Now().Add(in.Settle); ; {
-		now, err := client.Pods(ctx, "", warlockSelector)
-		if err != nil {
-			return Evidence{}, err
-		}
-		why := notBack(before, now)
-		if why == "" {
-			return Evidence{Summary: fmt.Sprintf("warlock: %d Pods of %s restarted", len(in.Pods), in.Name), Host: in.Name, Facts: map[string]string{"pods": fmt.Sprint(len(in.Pods))}}, nil
-		}
-		if time.Now().After(end) {
-			return Evidence{}, fault.New(fault.Stalled, "restart warlock", "workload cluster "+in.Name, "look at these Pods there, then retry", errors.New(why))
-		}
-		report(ctx, Progress{Text: in.Name + ": " + why})
-		if err := pause(ctx, settlePoll); err != nil {
-			return Evidence{}, err
-		}
-	}
+	return Evidence{Summary: in.Name + ": " + strings.Join(parts, "; "), Host: in.Name, Facts: map[string]string{"pods": fmt.Sprint(len(group.Restarts()))}}, nil
+}
+
+func (in WorkloadInput) group() ServiceGroup {
+	return ServiceGroup{Name: "warlock", Selector: warlockSelector, Pods: in.Pods, Again: in.Again, Want: in.Want}
+}
+
+// Restarts are the Pods that a restart deletes; see ServiceGroup.
+func (in WorkloadInput) Restarts() []kube.Pod { return in.group().Restarts() }
+
+// Retry is the input of another try, by what is there now; see ServiceGroup.Retry.
+func (in WorkloadInput) Retry(now []kube.Pod) WorkloadInput {
+	group := in.group().Retry(now)
+	in.Pods, in.Again, in.Want = group.Pods, group.Again, group.Want
+	return in
 }
 
 // open makes a client from the cluster's kubeconfig, which is resolved here.

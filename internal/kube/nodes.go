@@ -49,6 +49,15 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 	}
 }
 
+// Node reads one node; found is false when there is none of that name.
+func (c *Client) Node(ctx context.Context, name string) (node Node, found bool, err error) {
+	n, err := c.typed.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return node, false, c.unlessMissing("read node "+name, err)
+	}
+	return readNode(*n), true, nil
+}
+
 func readNode(n corev1.Node) Node {
 	out := Node{
 		Name:    n.Name,

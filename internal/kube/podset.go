@@ -26,11 +26,26 @@ type Pod struct {
 	Ready     bool      `json:"ready"` // and not about to go
 	Deleting  bool      `json:"deleting,omitempty"`
 	Restarts  int32     `json:"restarts,omitempty"`
-	Why       string    `json:"why,omitempty"` // it is not ready
+	Why       string    `json:"why,omitempty"`   // it is not ready
+	Maker     string    `json:"maker,omitempty"` // kind of the object that makes another one when it goes; "" = none does
 	Created   time.Time `json:"created"`
 
 	Containers []string `json:"containers,omitempty"`
 }
+
+// Ended reports that nothing of it runs any more, and never will again: it is only
+// kept to be looked at, as a Pod that was evicted is.
+func (p Pod) Ended() bool {
+	return p.Phase == string(corev1.PodFailed) || p.Phase == string(corev1.PodSucceeded)
+}
+
+// Alive reports that it neither has ended nor is about to go.
+func (p Pod) Alive() bool { return !p.Ended() && !p.Deleting }
+
+// StaysBehind reports that, while it is about to go and can't, because the node
+// under it is lost, nothing comes in its place: a ReplicaSet does not wait for it,
+// what makes Pods with a fixed name or node does.
+func (p Pod) StaysBehind() bool { return p.Maker != "ReplicaSet" && p.Maker != "ReplicationController" }
 
 // Pods lists the Pods of a namespace that a label selector finds, the oldest first;
 // those of all namespaces when it is "".
@@ -71,6 +86,9 @@ func readPod(p corev1.Pod) Pod {
 	}
 	if !out.Ready {
 		out.Why = why(p)
+	}
+	if maker := metav1.GetControllerOf(&p); maker != nil {
+		out.Maker = maker.Kind
 	}
 	return out
 }

@@ -137,7 +137,7 @@ func restartWarlock(t *testing.T, a *activities.Workloads, in activities.Workloa
 	in.Pods = view.Pods
 	e, err := a.RestartWarlock(t.Context(), in)
 	require.NoError(t, err)
-	assert.Equal(t, "warlock: 3 Pods of work restarted", e.Summary)
+	assert.Equal(t, "work: warlock: 3 Pods restarted", e.Summary)
 	ready, after, _ := uids()
 	assert.Equal(t, 3, ready)
 	for uid := range after {
