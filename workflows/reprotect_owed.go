@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/acpflow/acpflow/activities"
+	"github.com/acpflow/acpflow/internal/kube"
 )
 
 // nothingOwed says, where it is so, that no debt of the kind is recorded.
@@ -52,6 +53,7 @@ func (r *reprotecting) owed() Step {
 // owedRestarts restarts what sends monitoring to the platform in workload clusters
 // that could not be reached. One that still can't be may be let go: it stays owed.
 func (r *reprotecting) owedRestarts() Step {
+	first := map[string][]kube.Pod{} // by cluster, as the first try saw them: a retry deletes no successor
 	return unless(r.nothingOwed("restart of warlock", isRestart), Step{
 		StepInfo: StepInfo{
 			ID: "reprotect.05-owed-restarts", Title: "Restart warlock in the workload clusters where the takeover could not", Source: []string{"DR-43"}, Effect: Write, Skippable: true,
@@ -66,7 +68,12 @@ func (r *reprotecting) owedRestarts() Step {
 				if err := workflow.ExecuteActivity(quickRead(ctx, "Find warlock on "+o.Cluster), a.ListWarlock, in).Get(ctx, &found); err != nil || !found.Installed {
 					return found.Evidence, err
 				}
-				in.Pods = found.Pods
+				if before := first[o.Cluster]; len(before) > 0 {
+					in.Pods = before
+					in = in.Retry(found.Pods)
+				} else {
+					in.Pods, first[o.Cluster] = found.Pods, found.Pods
+				}
 				err := workflow.ExecuteActivity(settling(ctx, r.site, "Restart warlock on "+o.Cluster), a.RestartWarlock, in).Get(ctx, &evidence)
 				return evidence, err
 			})

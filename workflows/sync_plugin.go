@@ -197,6 +197,7 @@ func restartServices(id, title string, s *site.Site, c *site.Cluster, groups []a
 	for i, g := range groups {
 		calls[i] = fmt.Sprintf("kubectl -n %s delete pod -l '%s'   # %s, if installed; each by its UID", syncplugin.Namespace, g.Selector, g.Name)
 	}
+	var first []activities.ServiceGroup // as the first try saw them: a retry deletes no successor
 	return Step{
 		StepInfo: StepInfo{ID: id, Title: title, Source: []string{"DR-34"}, Effect: Write, Skippable: true, Calls: calls},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
@@ -207,7 +208,11 @@ func restartServices(id, title string, s *site.Site, c *site.Cluster, groups []a
 			if err := workflow.ExecuteActivity(quickRead(ctx, "Find the services to restart"), a.ListServices, in).Get(ctx, &found); err != nil {
 				return evidence, err
 			}
-			in.Groups = found.Groups
+			if in.Groups = found.Groups; first != nil {
+				in.Groups = retryOf(first, found.Groups)
+			} else {
+				first = found.Groups
+			}
 			err := workflow.ExecuteActivity(settling(ctx, s, "Restart services of "+c.Name), a.RestartServices, in).Get(ctx, &evidence)
 			return evidence, err
 		},

@@ -84,6 +84,23 @@ func TestEnableSyncNamesWhatItDeletes(t *testing.T) {
 	assert.Equal(t, []string{"west", "east", "v4.3.0"}, []string{install.Primary, install.Standby, install.Version})
 }
 
+// A retry of the restarts deletes only what the first try saw.
+func TestEnableSyncRestartsOnce(t *testing.T) {
+	w := syncWorld(t, "v4.1.0")
+	w.breaks("RestartServices", fault.Stalled)
+	w.after(time.Hour, func() {
+		w.mends("RestartServices")
+		w.onInput("ListServices", func(json.RawMessage) any {
+			return activities.ServicesView{Groups: []activities.ServiceGroup{{Name: "Elasticsearch", Pods: []kube.Pod{{Name: "es-0", UID: "successor"}}}, {Name: "VictoriaMetrics"}}}
+		})
+		w.decide(workflows.Decision{Step: "sync.12-services", Action: workflows.Retry, By: "ops"})
+	})
+	require.NoError(t, w.enable())
+	var services activities.ServicesInput
+	require.NoError(t, json.Unmarshal(w.sides.inputs["RestartServices"], &services))
+	assert.Equal(t, []activities.ServiceGroup{{Name: "Elasticsearch", Again: true, Want: 1}, {Name: "VictoriaMetrics"}}, services.Groups)
+}
+
 // One case per failing step: nothing after it runs, and an abort undoes what
 // was begun, last first.
 func TestEnableSyncParksAtTheFailingStep(t *testing.T) {

@@ -22,9 +22,10 @@ var elasticsearchGroup = activities.AfterSync[:1]
 
 // elasticsearch prepares it for what the new primary will write (DR-40).
 func (t *takeover) elasticsearch() Step {
+	const id = "03-elasticsearch"
 	return Step{
 		StepInfo: StepInfo{
-			ID: t.id("03-elasticsearch"), Title: "Prepare Elasticsearch on " + t.to.Name, Source: []string{"DR-40"}, Effect: Write,
+			ID: t.id(id), Title: "Prepare Elasticsearch on " + t.to.Name, Source: []string{"DR-40"}, Effect: Write,
 			Skippable: !t.planned, // a platform that is down is worse than one whose logs can't be searched
 			Calls: []string{
 				"kubectl get po -n cpaas-system -l " + elasticsearchGroup[0].Selector + "   # none: nothing is to be done",
@@ -33,6 +34,13 @@ func (t *takeover) elasticsearch() Step {
 			},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			if t.lists[id] != nil && looksAgain(ctx, id) { // the script has done its work, its restart did not end
+				now, err := t.toRestart(ctx, id, elasticsearchGroup)
+				if err != nil {
+					return activities.Evidence{}, err
+				}
+				return t.restart(ctx, now)
+			}
 			found, err := t.list(ctx, elasticsearchGroup)
 			if err != nil {
 				return activities.Evidence{}, err
@@ -49,6 +57,9 @@ func (t *takeover) elasticsearch() Step {
 				}
 				if script.Unauthorized && try == templateTries {
 					return script.Evidence, gateFault("prepare Elasticsearch on "+t.to.Name, "see its log and its password, then retry", "the script got 401 %d times, with a restart after each but the last", try)
+				}
+				if !script.Unauthorized {
+					t.lists[id] = found
 				}
 				restarted, err := t.restart(ctx, found)
 				if err != nil {

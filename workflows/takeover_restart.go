@@ -38,17 +38,53 @@ func (t *takeover) restartStep(id, title string, groups []activities.ServiceGrou
 	return Step{
 		StepInfo: StepInfo{ID: t.id(id), Title: title, Source: []string{"DR-43"}, Effect: Write, Skippable: true, Calls: calls},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			if t.lists[id] == nil { // a retry waits for the successors of the first ones, and deletes none of them
-				found, err := t.list(ctx, groups)
-				if err != nil {
-					return activities.Evidence{}, err
-				}
-				t.lists[id] = found
+			now, err := t.toRestart(ctx, id, groups)
+			if err != nil {
+				return activities.Evidence{}, err
 			}
-			t.noneOf(t.lists[id])
-			return t.restart(ctx, t.lists[id])
+			evidence, err := t.restart(ctx, now)
+			if err == nil {
+				t.noteRestarts(t.lists[id]) // also what an earlier try deleted
+			}
+			return evidence, err
 		},
 	}
+}
+
+// toRestart are the groups with the Pods that a try restarts. A retry waits for the
+// successors of those that the first try saw, and deletes none of them.
+func (t *takeover) toRestart(ctx workflow.Context, id string, groups []activities.ServiceGroup) ([]activities.ServiceGroup, error) {
+	first := t.lists[id]
+	if first != nil && !looksAgain(ctx, id) {
+		return first, nil
+	}
+	found, err := t.list(ctx, groups)
+	if err != nil {
+		return nil, err
+	}
+	if first != nil {
+		return retryOf(first, found), nil
+	}
+	t.lists[id] = found
+	t.noneOf(found)
+	return found, nil
+}
+
+// looksAgain reports whether a retry of a restart lists the Pods once more. A run
+// whose retry began before that was so goes on as it began.
+func looksAgain(ctx workflow.Context, id string) bool {
+	return workflow.GetVersion(ctx, "list Pods at a retry of "+id, workflow.DefaultVersion, 1) >= 1
+}
+
+// retryOf are the groups that a retry restarts, in the order of the first try.
+func retryOf(first, now []activities.ServiceGroup) []activities.ServiceGroup {
+	out := slices.Clone(first)
+	for i := range out {
+		if len(first[i].Pods) > 0 { // what was not installed is not waited for
+			out[i] = first[i].Retry(now[i].Pods)
+		}
+	}
+	return out
 }
 
 // list finds the Pods of some services of the new side.
@@ -63,11 +99,15 @@ func (t *takeover) restart(ctx workflow.Context, groups []activities.ServiceGrou
 	in := activities.ServicesInput{Scope: t.scope(t.to), Groups: groups, Settle: t.site.Policy.Stall()}
 	evidence, err := resultOf[activities.Evidence](settling(ctx, t.site, "Restart "+groups[0].Name+" on "+t.to.Name), (*activities.Sync)(nil).RestartServices, in)
 	if err == nil {
-		for _, g := range groups {
-			t.restarted("", g.Pods)
-		}
+		t.noteRestarts(groups)
 	}
 	return evidence, err
+}
+
+func (t *takeover) noteRestarts(groups []activities.ServiceGroup) {
+	for _, g := range groups {
+		t.restarted("", g.Restarts())
+	}
 }
 
 func (t *takeover) restarted(cluster string, pods []kube.Pod) {
@@ -105,7 +145,7 @@ func (t *takeover) absent(name string) {
 // reached is owed: it must not keep the others, or the platform's users, waiting.
 func (t *takeover) warlock(w site.WorkloadCluster) Step {
 	id := "20-warlock-" + w.Name
-	var found *activities.Warlock
+	var first *activities.Warlock
 	return Step{
 		StepInfo: StepInfo{ID: t.id(id), Title: "Restart warlock on workload cluster " + w.Name + ", or owe it", Source: []string{"DR-43"}, Effect: Write, Skippable: true,
 			Calls: []string{"kubectl delete po -n cpaas-system -l service_name=warlock   # on " + w.Name + ", if installed; each by its UID, then until as many are Ready"}},
@@ -113,22 +153,16 @@ func (t *takeover) warlock(w site.WorkloadCluster) Step {
 			t.rec.Owed = slices.DeleteFunc(t.rec.Owed, func(o activities.Owed) bool { return sameDebt(o, w.Name, activities.OwedWarlock, 0) })
 			in := activities.WorkloadInput{Site: *t.site, Name: w.Name, Settle: t.site.Policy.Stall()}
 			var evidence activities.Evidence
-			err := func() error {
-				if found == nil {
-					view, err := resultOf[activities.Warlock](nodeRead(ctx, "Find warlock on "+w.Name), workloads.ListWarlock, in)
-					if err != nil {
-						return err
-					}
-					found = &view
+			err := func() (err error) {
+				if in, err = findWarlock(ctx, id, in, &first); err != nil {
+					return err
 				}
-				if len(found.Pods) == 0 {
-					if evidence = found.Evidence; !found.Installed {
+				if len(first.Pods) == 0 {
+					if evidence = first.Evidence; !first.Installed {
 						t.absent("warlock of " + w.Name)
 					}
 					return nil
 				}
-				var err error
-				in.Pods = found.Pods
 				evidence, err = resultOf[activities.Evidence](settling(ctx, t.site, "Restart warlock on "+w.Name), workloads.RestartWarlock, in)
 				return err
 			}()
@@ -137,9 +171,30 @@ func (t *takeover) warlock(w site.WorkloadCluster) Step {
 			}
 			if err == nil {
 				t.closed = append(t.closed, activities.Owed{Cluster: w.Name, Action: activities.OwedWarlock})
-				t.restarted(w.Name, found.Pods)
+				in.Pods = first.Pods
+				t.restarted(w.Name, in.Restarts())
 			}
 			return evidence, err
 		},
 	}
+}
+
+// findWarlock completes the input of a try by what is there; first is what the
+// first try saw.
+func findWarlock(ctx workflow.Context, id string, in activities.WorkloadInput, first **activities.Warlock) (activities.WorkloadInput, error) {
+	before := *first
+	if before != nil {
+		if in.Pods = before.Pods; len(in.Pods) == 0 || !looksAgain(ctx, id) {
+			return in, nil
+		}
+	}
+	view, err := resultOf[activities.Warlock](nodeRead(ctx, "Find warlock on "+in.Name), workloads.ListWarlock, in)
+	switch {
+	case err != nil:
+		return in, err
+	case before != nil:
+		return in.Retry(view.Pods), nil
+	}
+	*first, in.Pods = &view, view.Pods
+	return in, nil
 }
