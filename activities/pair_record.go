@@ -70,6 +70,15 @@ func recordOf(ctx context.Context, client *kube.Client) (PairRecord, error) {
 	return readRecord(data, client.Place())
 }
 
+// keptRecord is recordOf; nil when there is none.
+func keptRecord(ctx context.Context, client *kube.Client) (*PairRecord, error) {
+	record, err := recordOf(ctx, client)
+	if err != nil || record.Primary == "" && record.PrimaryUID == "" {
+		return nil, err
+	}
+	return &record, nil
+}
+
 func readRecord(data map[string]string, place string) (PairRecord, error) {
 	var out PairRecord
 	if data[recordKey] == "" {

@@ -6,6 +6,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/acpflow/acpflow/internal/fault"
+	"github.com/acpflow/acpflow/internal/kube"
 )
 
 func aRecord() PairRecord {
@@ -68,4 +72,28 @@ func TestRecordInWords(t *testing.T) {
 	r := aRecord()
 	r.Owed = []Owed{{Cluster: "west", Action: "close-port", Port: 2379}, {Cluster: "payments", Action: OwedWarlock}}
 	assert.Equal(t, "east is primary and west standby since 2026-07-01T10:00:00Z (switchover); owed: close-port 2379 of west, restart-warlock of payments", r.String())
+}
+
+// A side that remembers nothing has no record; one that can't be read is no "nothing".
+func TestKeptRecord(t *testing.T) {
+	typed := fake.NewClientset()
+	client := kube.NewFromClients(typed, nil, "east")
+	kept, err := keptRecord(t.Context(), client)
+	require.NoError(t, err)
+	assert.Nil(t, kept)
+
+	put := func(text string) {
+		_, err := client.EditConfigMap(t.Context(), platformNamespace, recordName, func(data map[string]string) error { data[recordKey] = text; return nil })
+		require.NoError(t, err)
+	}
+	put(`{"primary":"east","primaryUID":"uid-east","standby":"west","mode":"failover"}`)
+	kept, err = keptRecord(t.Context(), client)
+	require.NoError(t, err)
+	require.NotNil(t, kept)
+	assert.Equal(t, []string{"uid-east", "failover"}, []string{kept.PrimaryUID, kept.Mode})
+
+	put("{")
+	_, err = keptRecord(t.Context(), client)
+	assert.Equal(t, fault.Corrupt, fault.ClassOf(err))
+	assert.ErrorContains(t, err, RecordConfigMap)
 }

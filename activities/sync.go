@@ -35,6 +35,8 @@ type PluginView struct {
 	Lease      *kube.LeaseState      `json:"lease,omitempty"`
 	Leader     string                `json:"leader,omitempty"` // Pod that the Lease names and that is there
 	Bootstrap  *kube.JobState        `json:"bootstrap,omitempty"`
+
+	Record *PairRecord `json:"record,omitempty"` // what the side remembers of the pair, when it was asked for that
 }
 
 // Present reports whether anything of the plugin is there that could copy.
@@ -61,14 +63,26 @@ func (v PluginView) Left() []string {
 	return out
 }
 
-// ReadPlugin tells the state of the synchronizer on one side.
-func (a *Sync) ReadPlugin(ctx context.Context, in Scope) (PluginView, error) {
-	client, err := a.open(ctx, in)
+// ReadPluginInput names the side. With Record its record of the pair is read, too.
+type ReadPluginInput struct {
+	Scope
+	Record bool `json:"record,omitempty"`
+}
+
+// ReadPlugin tells the state of the synchronizer on one side. A record that is asked
+// for and can't be read is fault.Corrupt.
+func (a *Sync) ReadPlugin(ctx context.Context, in ReadPluginInput) (PluginView, error) {
+	client, err := a.open(ctx, in.Scope)
 	if err != nil {
 		return PluginView{}, err
 	}
 	defer client.Close()
-	return readSync(ctx, client, in)
+	view, err := readSync(ctx, client, in.Scope)
+	if err != nil || !in.Record {
+		return view, err
+	}
+	view.Record, err = keptRecord(ctx, client)
+	return view, err
 }
 
 func (a *Sync) open(ctx context.Context, scope Scope) (*kube.Client, error) {

@@ -34,7 +34,7 @@ func newAddArchitectureCmd() *cobra.Command {
 }
 
 func newEnableSyncCmd() *cobra.Command {
-	return newStartCmd(workflows.EnableSyncBook, "enable-sync", "Make a cluster of a pair the standby: copy the other one's etcd to it (DR-30…DR-36)",
+	return newStartCmd(workflows.EnableSyncBook, "enable-sync", "Make a cluster of a pair the standby: copy the other one's etcd to it (DR-30…DR-36). After a takeover: reprotect",
 		`  acpflow enable-sync --site moscow --cluster east --change CHG-1042   # east becomes the standby
   acpflow plan enable-sync --site moscow --cluster east                # what it would do`)
 }

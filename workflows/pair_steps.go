@@ -228,5 +228,9 @@ func (p *pairing) remember(ctx workflow.Context, proof pair.Proof, summary strin
 	return workflow.ExecuteActivity(watching(ctx, "Write the ledger of "+in.Cluster), pairSides.RecordCheck, in).Get(ctx, nil)
 }
 
-// synchronize are the steps that make the standby follow the primary.
-func (p *pairing) synchronize() []Step { return newSync(p.site, p.standby.cluster, p.out).steps() }
+// synchronize are the steps that make the standby follow the primary. One that this
+// run has installed holds nothing that could be lost, whatever the records say.
+func (p *pairing) synchronize() []Step {
+	found := func() bool { return p.standby.state.Installed }
+	return newSync(p.site, p.standby.cluster, p.out).heeding(found).steps()
+}

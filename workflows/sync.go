@@ -24,7 +24,7 @@ var EnableSyncBook = Runbook{
 	Changes: true,
 	Pair:    true,
 	Steps: func(s *site.Site, c *site.Cluster, out *Progress) []Step {
-		return newSync(s, c, out).steps()
+		return newSync(s, c, out).heeding(always).steps()
 	},
 }
 
@@ -38,6 +38,7 @@ type syncing struct {
 	site             *site.Site
 	primary, standby *site.Cluster
 	out              *Progress
+	heeds            func() bool // whether the records of both sides count; nil = never, see heeding
 
 	before *activities.PluginView // the standby's synchronizer as it was found
 	plugin activities.PluginView  // by pluginVersion
@@ -88,9 +89,15 @@ func (s *syncing) needsNoToken() string {
 	return fmt.Sprintf("%s %s works without the primary's token (way %s)", syncplugin.Name, s.plugin.Version, s.plugin.Way)
 }
 
-func (s *syncing) read(ctx workflow.Context, c *site.Cluster) (view activities.PluginView, err error) {
+func (s *syncing) read(ctx workflow.Context, c *site.Cluster) (activities.PluginView, error) {
+	return s.readAll(ctx, c, false)
+}
+
+// readAll is read, with what the side remembers of the pair where that counts.
+func (s *syncing) readAll(ctx workflow.Context, c *site.Cluster, record bool) (view activities.PluginView, err error) {
 	var a *activities.Sync
-	err = workflow.ExecuteActivity(quickRead(ctx, "Look at the synchronizer of "+c.Name), a.ReadPlugin, s.scope(c)).Get(ctx, &view)
+	in := activities.ReadPluginInput{Scope: s.scope(c), Record: record}
+	err = workflow.ExecuteActivity(quickRead(ctx, "Look at the synchronizer of "+c.Name), a.ReadPlugin, in).Get(ctx, &view)
 	return view, err
 }
 
@@ -99,7 +106,7 @@ const readPluginCall = "GET /apis/cluster.alauda.io/v1alpha1/moduleinfoes,module
 // sides makes sure that the copy goes the right way: two clusters, the
 // platform's domain at the other one, and no synchronizer there.
 func (s *syncing) sides() Step {
-	return Step{
+	step := Step{
 		StepInfo: StepInfo{
 			ID: "sync.01-sides", Title: fmt.Sprintf("%s is the primary, %s becomes the standby", s.primary.Name, s.standby.Name),
 			Source: []string{"DR-01", "DR-11"}, Effect: Read,
@@ -110,11 +117,11 @@ func (s *syncing) sides() Step {
 			},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			standby, err := s.read(ctx, s.standby)
+			standby, err := s.readAll(ctx, s.standby, s.heeded())
 			if err != nil {
 				return activities.Evidence{}, err
 			}
-			primary, err := s.read(ctx, s.primary)
+			primary, err := s.readAll(ctx, s.primary, s.heeded())
 			if err != nil {
 				return activities.Evidence{}, err
 			}
@@ -128,6 +135,10 @@ func (s *syncing) sides() Step {
 			return s.judgeSides(primary, standby, address)
 		},
 	}
+	if s.heeds != nil {
+		step.Calls = append(step.Calls, readRecordCall)
+	}
+	return step
 }
 
 func (s *syncing) judgeSides(primary, standby activities.PluginView, address activities.PlatformAddress) (activities.Evidence, error) {
@@ -149,7 +160,11 @@ func (s *syncing) judgeSides(primary, standby activities.PluginView, address act
 		}
 		return evidence, gateFault("enable the synchronizer on "+s.standby.Name, "point it at "+s.primary.Name+" first, or name the other cluster as standby",
 			"%s leads %s: %s", s.site.Platform.Address, leads, answers(address))
-	case !address.Agreed:
+	}
+	if err := s.takenFrom(primary, standby); err != nil {
+		return evidence, err
+	}
+	if !address.Agreed {
 		return evidence, gateFault("enable the synchronizer on "+s.standby.Name, "wait until caches have forgotten the old address, or mend the name servers, then retry",
 			"not every name server says that %s leads to %s: %s", s.site.Platform.Address, s.primary.Name, answers(address))
 	}

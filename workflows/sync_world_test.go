@@ -44,7 +44,16 @@ func (p *twoSides) view(cluster, uid string, installed bool) activities.PluginVi
 }
 
 func (p *twoSides) install(cluster string, installed bool) {
+	record := p.plugins[cluster].Record
 	p.plugins[cluster] = p.view(cluster, p.plugins[cluster].UID, installed)
+	p.remember(cluster, record)
+}
+
+// remember gives a side a record of the pair.
+func (p *twoSides) remember(cluster string, r *activities.PairRecord) {
+	view := p.plugins[cluster]
+	view.Record = r
+	p.plugins[cluster] = view
 }
 
 // pairAnswers gives every activity of a pair its good answer.
@@ -58,7 +67,15 @@ func (w *world) pairAnswers() {
 			return answer(in.Cluster + in.Standby)
 		})
 	}
-	scoped("ReadPlugin", func(cluster string) any { return w.sides.plugins[cluster] })
+	scoped("ReadPlugin", func(cluster string) any {
+		var in activities.ReadPluginInput
+		assert.NoError(w.t, json.Unmarshal(w.sides.inputs["ReadPlugin"], &in))
+		view := w.sides.plugins[cluster]
+		if !in.Record {
+			view.Record = nil
+		}
+		return view
+	})
 	scoped("InstallPlugin", func(cluster string) any {
 		w.sides.install(cluster, true)
 		return activities.Evidence{Summary: "installed"}

@@ -7,7 +7,7 @@ import (
 	"github.com/acpflow/acpflow/checks"
 )
 
-const installFix = "install the plugin on the standby with acpflow enable-sync; during an upgrade accept its absence with a waiver of DR-31"
+const installFix = "install the plugin on the standby with acpflow enable-sync, after a takeover with acpflow reprotect; during an upgrade accept its absence with a waiver of DR-31"
 
 var rulesOfSync = []Rule{
 	{

@@ -38,7 +38,7 @@ func (p *plainTakeover) closeEtcd(ctx context.Context, cluster string) error {
 func (p *plainTakeover) nothingCopies(ctx context.Context, machines *activities.MachinesView, mark *etcd.Mark) error {
 	ports := &activities.Forwarding{Hosts: p.hosts}
 	for _, cluster := range []string{p.from, p.to} {
-		view, err := call(ctx, p, p.sync().ReadPlugin, p.scope(cluster))
+		view, err := call(ctx, p, p.sync().ReadPlugin, activities.ReadPluginInput{Scope: p.scope(cluster)})
 		if err != nil || len(view.Left()) > 0 {
 			return errors.Join(err, fmt.Errorf("left on %s: %v", cluster, view.Left()))
 		}

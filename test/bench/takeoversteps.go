@@ -163,7 +163,7 @@ func (p *plainTakeover) look(ctx context.Context, cluster string, before, seen *
 }
 
 func (p *plainTakeover) removeSynchronizer(ctx context.Context, machines *activities.MachinesView) error {
-	if _, err := call(ctx, p, p.sync().ReadPlugin, p.scope(p.to)); err != nil {
+	if _, err := call(ctx, p, p.sync().ReadPlugin, activities.ReadPluginInput{Scope: p.scope(p.to)}); err != nil {
 		return err
 	}
 	if err := errors.Join(p.look(ctx, p.from, nil, nil), p.look(ctx, p.to, nil, machines)); err != nil {
