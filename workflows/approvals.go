@@ -79,6 +79,11 @@ func (r *run) consent(ctx workflow.Context, i int) (Action, error) {
 	if err != nil || decision.Action == Approve {
 		return "", err
 	}
+	if decision.Action == Abort {
+		if refusal := r.mayAbort(ctx); refusal != nil {
+			return "", refusal
+		}
+	}
 	return decision.Action, nil
 }
 

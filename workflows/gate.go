@@ -14,8 +14,8 @@ import (
 // Action is an answer to a gate.
 type Action string
 
-// The answers. Abort is missing at a gate of an undo: there only forward is
-// safe. Approve is an answer to a question only.
+// The answers. Abort is missing at a gate of an undo, where only forward is safe,
+// unless a doubt holds the whole undo back. Approve is an answer to a question only.
 const (
 	Retry   Action = "retry"
 	Skip    Action = "skip"
@@ -27,7 +27,7 @@ const (
 // not act without an approval.
 type Gate struct {
 	Step     string `json:"step"`
-	Undo     bool   `json:"undo,omitempty"`     // the undo of the step failed, not the step
+	Undo     bool   `json:"undo,omitempty"`     // the undo of the step failed or is held back, not the step
 	Error    string `json:"error,omitempty"`    // why it failed
 	Question string `json:"question,omitempty"` // what is to be approved
 

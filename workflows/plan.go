@@ -48,6 +48,10 @@ type Step struct {
 	Ask  func(ctx workflow.Context) (question string, err error)
 	Do   func(ctx workflow.Context) (activities.Evidence, error)
 	Undo func(ctx workflow.Context) (activities.Evidence, error)
+	// Hold, where set, is asked before anything is taken back once the step was begun.
+	// Its error keeps everything as it is; an unsure one only until a person who was
+	// told of it wants the undo all the same.
+	Hold func(ctx workflow.Context, told bool) error
 
 	unneeded func() string // why it is not needed; "" = it is
 }

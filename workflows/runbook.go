@@ -50,6 +50,8 @@ type run struct {
 	held      *lease
 	leaseLost bool // somebody ended the site's lease: another run may change the site now
 	back      *wayBack
+	hold      error // why the last abort was refused, since a step was begun
+	cleared   bool  // nothing holds the undo back
 }
 
 // execute is the body of every runbook workflow.

@@ -83,6 +83,7 @@ type takeover struct {
 	unwatched  []gap                                // since it is silent: when nobody looked
 	down       activities.Evidence                  // by unreachable: the proof
 	good       *pair.Good                           // what the ledger says, in a failover
+	vouched    bool                                 // by a person, on an abort: the name leads nobody to the new side
 	equal      *equality                            // by consistent
 	plugin     *activities.PluginView               // the new side's synchronizer as it was found
 	machines   map[string]activities.MachinesView   // by cluster: what a later look is held against

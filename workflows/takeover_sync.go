@@ -36,6 +36,7 @@ func (t *takeover) removeSynchronizer() Step {
 		},
 		Do:   t.doRemove,
 		Undo: t.putBack,
+		Hold: t.holdUndo,
 	}
 }
 
@@ -83,6 +84,9 @@ func (t *takeover) putBack(ctx workflow.Context) (activities.Evidence, error) {
 	}
 	if now.Installed && !now.Plugin.Deleting && now.Plugin.UID == t.plugin.Plugin.UID {
 		return activities.Evidence{Summary: "the synchronizer was not removed, and stays as it was", Host: t.to.Name}, nil
+	}
+	if err := t.holdSynchronizer(ctx); err != nil {
+		return activities.Evidence{}, err
 	}
 	if !t.planned {
 		seen, err := resultOf[activities.Reachability](quickRead(ctx, "See whether "+t.from.Name+" is back"), pairSides.WhoAnswers, t.pair())

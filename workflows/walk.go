@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -105,25 +106,33 @@ func (r *run) park(ctx workflow.Context, state *StepProgress, evidence activitie
 // askAgain asks a person about a step whose try failed. When it is not to be
 // tried again, it returns what step returns.
 func (r *run) askAgain(ctx workflow.Context, state *StepProgress) (again bool, err error) {
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	failed := state.Error
+	if r.hold != nil { // it has not failed: it was not approved, and the abort was refused
+		failed = ""
 	}
-	message := state.Error
-	decision, err := r.decide(ctx, state.StepInfo, message)
-	if err != nil {
-		state.State = NotRun
-		return false, err
+	for ctx.Err() == nil {
+		message := state.Error
+		decision, err := r.decide(ctx, state.StepInfo, message)
+		if err != nil {
+			state.State = NotRun
+			return false, err
+		}
+		switch decision.Action {
+		case Retry:
+			return true, nil
+		case Skip:
+			state.State = SkippedBy
+			state.Error = fmt.Sprintf("skipped by %s: %s (it had failed: %s)", decision.By, decision.Reason, message)
+			showBoard(ctx, &r.progress)
+			return false, nil
+		}
+		refusal := r.mayAbort(ctx)
+		if refusal == nil {
+			return false, r.aborted(state)
+		}
+		r.stays(ctx, state, failed, refusal)
 	}
-	switch decision.Action {
-	case Skip:
-		state.State = SkippedBy
-		state.Error = fmt.Sprintf("skipped by %s: %s (it had failed: %s)", decision.By, decision.Reason, message)
-		showBoard(ctx, &r.progress)
-		return false, nil
-	case Abort:
-		return false, r.aborted(state)
-	}
-	return true, nil
+	return false, ctx.Err()
 }
 
 // act does the step, and notes when there is no way back from it.
@@ -180,6 +189,9 @@ func (r *run) unwind(ctx workflow.Context, last int, cause error) error {
 	r.progress.Outcome = Undoing
 	upsertOutcome(ctx, Undoing)
 	showBoard(ctx, &r.progress)
+	if free, err := r.release(ctx, undo); err != nil || !free {
+		return cmp.Or(err, cause)
+	}
 	for _, i := range undo {
 		if r.lostLease() {
 			return cause
@@ -250,6 +262,7 @@ func (r *run) begin(ctx workflow.Context, s *StepProgress) {
 	}
 	s.State, s.Ended, s.Error = Running, nil, ""
 	s.Tries++
+	r.hold = nil
 	if !r.book.Roles { // whose steps are over before anybody can list them
 		if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStep.ValueSet(s.ID)); err != nil {
 			workflow.GetLogger(ctx).Warn("step not recorded", "error", err)
