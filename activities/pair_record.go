@@ -34,6 +34,15 @@ type PairRecord struct {
 	Mode       string    `json:"mode"`                 // switchover, failover or reprotect
 	Owed       []Owed    `json:"owed,omitempty"`       // what could not be done while a side was away
 	Done       bool      `json:"done,omitempty"`       // a takeover: it came to its end; else it may be half done
+	Taken      time.Time `json:"taken,omitzero"`       // when the roles were taken, in a record that an undo has put back at Since
+}
+
+// TakenAt is when the roles were taken.
+func (r PairRecord) TakenAt() time.Time {
+	if r.Taken.IsZero() {
+		return r.Since
+	}
+	return r.Taken
 }
 
 // Owed is a change that could not be made because its side was away. It is paid

@@ -35,7 +35,7 @@ func (s *syncing) takenFrom(primary, standby activities.PluginView) error {
 	}
 	return gateFault("enable the synchronizer on "+s.standby.Name, "acpflow reprotect --cluster "+s.standby.Name+": it captures what only "+s.standby.Name+" holds, and asks, before it is overwritten",
 		"%s took over from %s with the %s of %s (run %s), and no reprotect has followed: what was written to %s and is not on %s would be lost",
-		s.primary.Name, s.standby.Name, r.Mode, stamp(r.Since), r.Run, s.standby.Name, s.primary.Name)
+		s.primary.Name, s.standby.Name, r.Mode, stamp(r.TakenAt()), r.Run, s.standby.Name, s.primary.Name)
 }
 
 // side is a cluster of a pair: its name in the site document and its UID.
@@ -49,12 +49,12 @@ func tookOver(young, old side, records ...*activities.PairRecord) *activities.Pa
 	var took *activities.PairRecord
 	for _, r := range records {
 		if r != nil && isTakeover(r) && (r.PrimaryUID == young.uid || r.Primary == young.name) && (r.StandbyUID == old.uid || r.StandbyUID == "") &&
-			(took == nil || r.Since.After(took.Since)) {
+			(took == nil || r.TakenAt().After(took.TakenAt())) {
 			took = r
 		}
 	}
 	followed := func(r *activities.PairRecord) bool {
-		return r != nil && r.Mode == ModeReprotect && r.PrimaryUID == young.uid && r.StandbyUID == old.uid && r.Since.After(took.Since)
+		return r != nil && r.Mode == ModeReprotect && r.PrimaryUID == young.uid && r.StandbyUID == old.uid && r.TakenAt().After(took.TakenAt())
 	}
 	if took == nil || slices.ContainsFunc(records, followed) {
 		return nil

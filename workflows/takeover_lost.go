@@ -130,10 +130,7 @@ func (t *takeover) restate(now time.Time) {
 	if t.planned || r == nil {
 		return
 	}
-	if t.good != nil {
-		r.UnknownSeconds = t.since(t.good.At, now).Seconds()
-	}
-	r.Text = t.knownOfData(now)
+	*r = *t.rpo(now)
 }
 
 // readLedger reads what the new side remembers of earlier checks. One of the
@@ -153,11 +150,8 @@ func (t *takeover) readLedger(ctx workflow.Context) error {
 	t.good = nil
 	if g := ledger.Good; g != nil && g.From == t.from.Name && g.To == t.to.Name {
 		t.good = g
-		t.rec.RPO = &RPO{EqualAt: &g.At, UnknownSeconds: t.since(g.At, workflow.Now(ctx)).Seconds()}
-	} else {
-		t.rec.RPO = &RPO{}
 	}
-	t.rec.RPO.Text = t.knownOfData(workflow.Now(ctx))
+	t.rec.RPO = t.rpo(workflow.Now(ctx))
 	t.entitle()
 	return nil
 }
@@ -174,12 +168,16 @@ func (t *takeover) since(at, now time.Time) time.Duration {
 
 // knownOfData is the RPO statement of a failover.
 func (t *takeover) knownOfData(now time.Time) string {
+	if r := t.ended(); r != nil {
+		return Unverified + ": " + t.nothingSince(r, now) + t.gaps()
+	}
+	known := Unverified + ": " + t.unknownEnd()
 	if t.good == nil {
-		return Unverified + ": no check that found both sides equal is known, so nobody can tell what is missing on " + t.to.Name
+		return known + "no check that found both sides equal is known, so nobody can tell what is missing on " + t.to.Name
 	}
 	g := t.good
-	return fmt.Sprintf("%s: both sides were known to be equal at %s (%d keys, %s at revision %d); what was written to %s in the %s after that may be missing on %s%s",
-		Unverified, g.At.UTC().Format("2006-01-02 15:04:05 UTC"), g.Compared, g.From, g.Primary.Revision, t.from.Name, t.since(g.At, now), t.to.Name, t.gaps())
+	return known + fmt.Sprintf("both sides were known to be equal at %s (%d keys, %s at revision %d); what was written to %s in the %s after that may be missing on %s%s",
+		stamp(g.At), g.Compared, g.From, g.Primary.Revision, t.from.Name, t.since(g.At, now), t.to.Name, t.gaps())
 }
 
 // lastGood takes the place of the comparison, which needs both sides: what the
@@ -204,12 +202,11 @@ func (t *takeover) lastGood() Step {
 				return "", err // no question about what must not be done anyway
 			}
 			now := workflow.Now(ctx)
-			if t.good != nil && t.since(t.good.At, now) <= 2*t.site.DR.Sync.Interval() {
+			if t.accounted(now) {
 				t.sounded = &evidence
 				return "", nil
 			}
-			return fmt.Sprintf("Go on although more than two checks' time of data is not accounted for? %s. Nothing brings it back to %s later: it can only be compared, and copied by hand, when %s is back (acpflow reprotect captures the difference before it is overwritten). "+
-				"Next the synchronizer is removed from %s, which ends the copying", t.knownOfData(now), t.to.Name, t.from.Name, t.to.Name), nil
+			return t.goOn(now), nil
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			if just := t.sounded; just != nil { // nobody was asked, so no time has passed

@@ -164,7 +164,7 @@ func (t *takeover) record() Step {
 				return resultOf[activities.Evidence](steadyWrite(ctx, "Undo: forget what was recorded on "+t.to.Name), pairSides.ForgetPairRecord, in)
 			}
 			back := *t.before
-			back.Since, back.Run = workflow.Now(ctx).UTC(), runID(ctx)
+			back.Taken, back.Since, back.Run = t.before.TakenAt(), workflow.Now(ctx).UTC(), runID(ctx)
 			return t.write(ctx, t.to, back)
 		},
 	}
@@ -312,12 +312,7 @@ func (t *takeover) lastQuestion() string {
 	if t.byHand() {
 		text += "After the approval you are asked to change the name by hand. "
 	}
-	back := "and proves that both sides are alike"
-	if !t.planned {
-		back = "but proves nothing while " + t.from.Name + " is away"
-	}
-	return text + fmt.Sprintf("From then on users write to %s and an abort puts nothing back; the way back is acpflow reprotect and another switchover, and whatever only %s holds is overwritten by that. "+
-		"An abort now opens the ports and installs the synchronizer again, %s", t.to.Name, t.from.Name, back)
+	return text + fmt.Sprintf("From then on users write to %s and an abort puts nothing back; the way back is acpflow reprotect and another switchover, and whatever only %s holds is overwritten by that. %s", t.to.Name, t.from.Name, t.anAbort())
 }
 
 func debtText(owed []activities.Owed) string {

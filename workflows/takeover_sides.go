@@ -113,7 +113,7 @@ func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 		return gateFault(op, "nothing is to be taken over; make "+t.from.Name+" its standby: acpflow reprotect",
 			"%s leads to %s already and %s carries no synchronizer: it is the primary", t.site.Platform.Address, t.to.Name, t.to.Name)
 	case t.planned && !young.Synchronizer:
-		return gateFault(op, "acpflow enable-sync --cluster "+t.to.Name+" first, then start again; if "+t.from.Name+" is lost, acpflow failover",
+		return gateFault(op, t.protect()+" first, then start again; if "+t.from.Name+" is lost, acpflow failover",
 			"%s carries no synchronizer, so nothing shows that it holds what %s holds", t.to.Name, t.from.Name)
 	case t.planned && address.Cluster != t.from.Name:
 		return gateFault(op, "find out which side users work on; point the name at it first",

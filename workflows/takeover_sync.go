@@ -73,7 +73,7 @@ func (t *takeover) putBack(ctx workflow.Context) (activities.Evidence, error) {
 	if t.plugin == nil || !t.plugin.Present() {
 		summary := "the synchronizer of " + t.to.Name + " is untouched"
 		if t.plugin != nil {
-			summary = fmt.Sprintf("there was no synchronizer on %[1]s before this run either: NOTHING is copied to it. To protect the pair again: acpflow enable-sync --cluster %[1]s", t.to.Name)
+			summary = fmt.Sprintf("there was no synchronizer on %[1]s before this run either: NOTHING is copied to it. To protect the pair again: %[2]s", t.to.Name, t.protect())
 		}
 		return activities.Evidence{Summary: summary, Host: t.to.Name}, nil
 	}
