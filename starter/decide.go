@@ -73,7 +73,7 @@ func newAbortCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "abort RUN --reason WHY", Short: "End a run; what can be undone is undone", Args: cobra.ExactArgs(1), ValidArgsFunction: completeRuns,
 		Long: `End a run. Before the point of no return everything reversible that was done is undone, in reverse order;
-after it nothing is undone. A run that waits for a decision is answered with abort, any other is cancelled.`,
+after it nothing is undone. Where the undo would do harm it is held back, and the open gate says why. A run that waits for a decision is answered with abort, any other is cancelled.`,
 		RunE: withTemporal(func(cmd *cobra.Command, args []string, c client.Client) error {
 			text, err := abort(cmd.Context(), c, args[0], workflows.Decision{Action: workflows.Abort, By: by, Reason: reason})
 			if err != nil {

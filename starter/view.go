@@ -80,7 +80,7 @@ func (v *lineView) gate(m moment) {
 		case g.Question != "":
 			v.line("         it asks before it acts: " + printable(g.Question))
 		case g.Undo:
-			v.line("         its undo failed: " + printable(g.Error))
+			v.line("         its undo waits: " + printable(g.Error))
 		}
 	}
 	if text := quorumText(g); text != v.quorum {

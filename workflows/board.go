@@ -56,7 +56,7 @@ func writeGate(b *strings.Builder, g *Gate) {
 	case g.Question != "":
 		fmt.Fprintf(b, "> ✋ Step `%s` waits for an approval before it acts.\n>\n> %s\n>\n", g.Step, quote(clip(g.Question, 3000)))
 	case g.Undo:
-		fmt.Fprintf(b, "> ⛔ The undo of step `%s` failed and waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
+		fmt.Fprintf(b, "> ⛔ The undo of step `%s` waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
 	default:
 		fmt.Fprintf(b, "> ⛔ Step `%s` failed and waits for a decision.\n>\n> %s\n>\n", g.Step, quote(clip(g.Error, 3000)))
 	}

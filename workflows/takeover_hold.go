@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -20,9 +21,9 @@ func (t *takeover) holdUndo(ctx workflow.Context, told bool) error {
 	if t.plugin == nil || !t.plugin.Present() {
 		return nil // none will be put back
 	}
-	now, err := lookUpPlatform(ctx, t.site)
+	now, err := t.whereItLeads(ctx)
 	switch {
-	case err == nil && t.leadsHere(now):
+	case t.leadsHere(now):
 		return gateFault("take this "+t.rec.Mode+" back", fmt.Sprintf("go on, to step %s and further; or, if nobody has written to %s yet, point the name back at %s on every server and abort again",
 			t.id("13-point-dns"), t.to.Name, t.from.Name), "%s", t.usersHere(now))
 	case err == nil && t.leadsBack(now):
@@ -40,9 +41,9 @@ func (t *takeover) holdUndo(ctx workflow.Context, told bool) error {
 // the rest of an undo may have waited for a person for days.
 func (t *takeover) holdSynchronizer(ctx workflow.Context) error {
 	op := "put the synchronizer of " + t.to.Name + " back"
-	now, err := lookUpPlatform(ctx, t.site)
+	now, err := t.whereItLeads(ctx)
 	switch {
-	case err == nil && t.leadsHere(now):
+	case t.leadsHere(now):
 		return gateFault(op, fmt.Sprintf("leave it off: skip, then acpflow failover --cluster %s, or acpflow reprotect --cluster %s when %s is back. Or, if nobody has written to %s yet, point the name back at %s on every server, then retry",
 			t.to.Name, t.from.Name, t.from.Name, t.to.Name, t.from.Name), "%s", t.usersHere(now))
 	case err == nil && t.leadsBack(now) || t.vouched:
@@ -61,10 +62,22 @@ func (t *takeover) leadsBack(now activities.PlatformAddress) bool {
 	return now.Cluster == t.from.Name && len(now.Silent) == 0 && !now.Contradicted
 }
 
-// said is what the name servers said, or why none could be asked.
-func said(now activities.PlatformAddress, err error) string {
-	if err != nil {
-		return plainText(err)
+// whereItLeads looks the name up. Where no server that counts answers, it comes with
+// that error, and with what the resolvers say.
+func (t *takeover) whereItLeads(ctx workflow.Context) (activities.PlatformAddress, error) {
+	now, err := lookUpPlatform(ctx, t.site)
+	if err != nil && ctx.Err() == nil {
+		in := activities.ClusterInput{Scope: activities.Scope{Site: *t.site}}
+		now, _ = resultOf[activities.PlatformAddress](quickRead(ctx, "Ask the resolvers for "+t.site.Platform.Address), (*activities.DNS)(nil).AskResolvers, in)
 	}
-	return answers(now)
+	return now, err
+}
+
+// said is what the name servers said, and why those that count did not.
+func said(now activities.PlatformAddress, err error) string {
+	said := answers(now)
+	if err != nil {
+		said = strings.TrimSuffix(plainText(err)+"; "+said, "; ")
+	}
+	return said
 }

@@ -354,3 +354,29 @@ func TestHeldUndoStopsWhenTheLeaseIsEnded(t *testing.T) {
 	assert.Contains(t, text, "in the middle of its undo. NOT undone: failover.12-record, failover.10-close-new, failover.09-close-old, failover.07-remove-synchronizer")
 	w.nothingTakenBack()
 }
+
+// Where no server that counts answers, a resolver that leads to the new side is enough,
+// and what the others say is told.
+func TestResolversAreHeardBeforeAnAbort(t *testing.T) {
+	w, now := held(t, failover)
+	resolver := "east"
+	instead(w.world, "AskResolvers", func(activities.ClusterInput) any {
+		return activities.PlatformAddress{Answers: map[string][]string{"r": {addressOf[resolver]}}}
+	})
+	left := w.turns("failover.13-point-dns",
+		func(workflows.Gate) workflows.Action { *now = servers{}; return workflows.Abort },
+		func(g workflows.Gate) workflows.Action {
+			assert.Contains(t, g.Error, "leads to east (r says 192.0.2.20)")
+			resolver = "west"
+			return workflows.Abort
+		},
+		func(g workflows.Gate) workflows.Action {
+			assert.Contains(t, g.Error, "nobody can tell where acp.example.com leads: the name servers: no route to host; r says 192.0.2.10. If")
+			w.nothingTakenBack()
+			return workflows.Abort
+		},
+	)
+	require.Error(t, w.take(failover))
+	assert.Zero(t, *left)
+	w.untouched()
+}

@@ -186,6 +186,7 @@ func (w *takeoverWorld) nameAnswers() {
 	instead(w.world, "LookUpPlatform", func(activities.ClusterInput) any {
 		return activities.PlatformAddress{Cluster: w.name, Agreed: true, TTL: 30, Answers: map[string][]string{"192.0.2.2": {"192.0.2.10"}}}
 	})
+	replies(w.world, "AskResolvers", func(activities.ClusterInput) any { return activities.PlatformAddress{} })
 	replies(w.world, "LookUpOnNodes", func(activities.NodeLookupInput) any { return activities.Evidence{Summary: "right on every node"} })
 	replies(w.world, "LookUpInPod", func(activities.PodLookupInput) any {
 		if w.stale > 0 {
