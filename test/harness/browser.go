@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,44 +82,67 @@ func (b *Browser) Open(url string) error {
 // Type replaces what is in the field that the CSS selector finds, as a paste
 // would, and leaves the field: the form arranges itself again when that happens.
 func (b *Browser) Type(selector, text string) error {
+	if err := b.Click(selector); err != nil {
+		return err
+	}
 	insert := func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
 		return err
 	}
 	return b.do("type into "+selector,
-		chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)),
 		chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.Func(insert),
 		chromedp.Blur(chromedp.CSS(selector)))
 }
 
-// labelled finds the middle of the first enabled button, link or tab that is
-// visible and has exactly the label; null when there is none.
-const labelled = `(() => {
-	for (const e of document.querySelectorAll('button, a, [role="tab"]')) {
-		const box = e.getBoundingClientRect()
-		if (e.innerText.trim() !== %q || e.disabled || box.width === 0) continue
-		e.scrollIntoView({block: "nearest"})
-		return [box.x + box.width / 2, box.y + box.height / 2]
+// Click clicks what the CSS selector finds, see click.
+func (b *Browser) Click(selector string) error {
+	return b.click(selector, fmt.Sprintf(`[...document.querySelectorAll(%q)]`, selector))
+}
+
+// labelled are the buttons, links, tabs and entries of lists with exactly a
+// label. An entry may explain itself below its label.
+const labelled = `[...document.querySelectorAll('button, a, [role="tab"], [role="menuitem"], [role="option"]')].filter(e =>
+	(/menuitem|option/.test(e.role) ? e.innerText.trim().split("\n")[0] : e.innerText).trim() === %q)`
+
+// Press clicks the button, link, tab or entry of a list with exactly this label,
+// see click.
+func (b *Browser) Press(label string) error {
+	return b.click(label, fmt.Sprintf(labelled, label))
+}
+
+// reachable finds the middle of the first enabled of some elements that a click
+// would reach now; null when there is none or it moves. A busy machine draws late,
+// and the page arranges itself only when it is drawn: so time that passes proves
+// nothing, frames do.
+const reachable = `(async () => {
+	const find = () => {
+		for (const e of %s) {
+			if (e.disabled || e.ariaDisabled === "true") continue
+			e.scrollIntoView({block: "nearest"})
+			const box = e.getBoundingClientRect(), at = [box.x + box.width / 2, box.y + box.height / 2]
+			if (e.contains(document.elementFromPoint(...at))) return at
+		}
 	}
-	return null
+	const before = find()
+	for (let frames = 0; frames < 4; frames++) await new Promise(requestAnimationFrame)
+	const at = find()
+	return at && String(at) === String(before) ? at : null
 })()`
 
-// Press clicks the first enabled button, link or tab with exactly this label,
-// once it stands still: a page that is still arranging itself moves it away
-// from under the click.
-func (b *Browser) Press(label string) error {
-	var before []float64
+// click clicks the first enabled of the elements, once it stands still and nothing
+// covers it: a page that is still arranging itself moves it away from under the
+// click, or a menu that is still closing takes the click.
+func (b *Browser) click(what, elements string) error {
 	for deadline := time.Now().Add(pageLimit); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		at, err := ask[[]float64](b, fmt.Sprintf(labelled, label))
+		at, err := ask[[]float64](b, fmt.Sprintf(reachable, elements), chromedp.EvalAwaitPromise)
 		if err != nil {
 			return err
 		}
-		if len(at) == 2 && slices.Equal(at, before) {
-			return b.do("press "+label, chromedp.MouseClickXY(at[0], at[1]))
+		if len(at) == 2 {
+			return b.do("click "+what, chromedp.MouseClickXY(at[0], at[1]))
 		}
-		before = at
 	}
-	return b.problem("press "+label, errors.New("there is no such button, link or tab, or it never becomes enabled"))
+	return b.problem("click "+what, errors.New("the page has no such thing, or it never becomes enabled and uncovered"))
 }
 
 // WaitFor returns the page's text once there is some and it holds all the wanted
@@ -177,8 +199,8 @@ func (b *Browser) Screenshot(name string) (string, error) {
 	return path, os.WriteFile(path, image, 0o600)
 }
 
-func ask[T any](b *Browser, expression string) (T, error) {
-	value, err := run(b, chromedp.Evaluate[T](expression))
+func ask[T any](b *Browser, expression string, options ...chromedp.EvaluateOption) (T, error) {
+	value, err := run(b, chromedp.Evaluate[T](expression, options...))
 	if err != nil {
 		err = b.problem("evaluate "+expression, err)
 	}

@@ -92,6 +92,15 @@ func (d *Devserver) RunURL(workflowID, runID string) string {
 	return d.UI + "/namespaces/" + d.Namespace + "/workflows/" + url.PathEscape(workflowID) + "/" + runID
 }
 
+// LatestRunURL is the page of a workflow's latest run in the UI.
+func (d *Devserver) LatestRunURL(ctx context.Context, temporal client.Client, workflowID string) (string, error) {
+	run, err := temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if err != nil {
+		return "", err
+	}
+	return d.RunURL(workflowID, run.GetWorkflowExecutionInfo().GetExecution().GetRunId()), nil
+}
+
 // quiet drops the SDK's lines about pollers coming and going.
 type quiet struct{}
 
