@@ -166,7 +166,7 @@ chmod 755 /usr/sbin/update-grub`)
 	}
 	assert.NotContains(t, p.Gate.Question, "python3-docker")
 	r.powerButton(t)
-	r.decide(t, id, "fix.05-remove-packages", workflows.Approve)
+	r.approveInForm(t, id, p.Gate)
 	p = r.until(t, id, func(p *workflows.Progress) bool { return p.Gate != nil && p.Gate.Step != "fix.05-remove-packages" })
 	require.Equal(t, "fix.07-reboot", p.Gate.Step, p.Gate.Text())
 	assert.Contains(t, p.Gate.Question, "solo-1: Boot with transparent_hugepage=never (CHK-01)")

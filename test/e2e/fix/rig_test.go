@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,31 @@ func (r *rig) decide(t *testing.T, id, step string, action workflows.Action) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, handle.Get(t.Context(), nil))
+}
+
+// approveInForm approves in the Temporal UI, with the input that the run's page
+// shows there; that of another question is refused, and the form says why.
+func (r *rig) approveInForm(t *testing.T, id string, gate *workflows.Gate) {
+	t.Helper()
+	tab, err := harness.StartBrowser(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(tab.Close)
+	run, err := r.server.LatestRunURL(t.Context(), r.temporal, id)
+	require.NoError(t, err)
+	require.NoError(t, tab.Open(run+"/user-metadata"))
+	input := fmt.Sprintf(`{"step":%q,"by":"you","reason":"why","digest":%q}`, gate.Step, gate.Digest)
+	_, err = tab.WaitFor("waits for an approval before it acts", "Approve with the Update approve: "+input)
+	require.NoError(t, err)
+
+	require.NoError(t, tab.SendUpdate(run, workflows.ApproveUpdate, strings.Replace(input, gate.Digest, strings.Repeat("0", len(gate.Digest)), 1)))
+	_, err = tab.WaitFor("the digest is of another question: step " + gate.Step)
+	require.NoError(t, err)
+	p := r.until(t, id, func(*workflows.Progress) bool { return true })
+	assert.Equal(t, gate, p.Gate, "nobody has approved it")
+
+	require.NoError(t, tab.SendUpdate(run, workflows.ApproveUpdate, input))
+	_, err = tab.WaitFor("approve of step " + gate.Step + " recorded for you")
+	require.NoError(t, err)
 }
 
 // tree fingerprints everything that repairs touch: type, mode, owner, target, bytes.
