@@ -36,7 +36,7 @@ func nobody(t *testing.T) string {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer conn.Close()
+	require.NoError(t, conn.Close())
 	return conn.LocalAddr().String()
 }
 
