@@ -29,6 +29,9 @@ const defaultMargin = 15 * time.Second
 type PointInput struct {
 	Scope
 	To string `json:"to"` // name of a cluster of the site
+	// Spared are servers of the site, as PlatformAddress names them, that gave no
+	// answer when a failover began. They may stay silent; what they answer must be right.
+	Spared []string `json:"spared,omitempty"`
 }
 
 // PlatformAddress is where the platform's name leads.
@@ -38,6 +41,7 @@ type PlatformAddress struct {
 	Contradicted bool                `json:"contradicted,omitempty"` // a server or resolver that answers gives another one
 	Answers      map[string][]string `json:"answers"`                // server → addresses; empty = the server says there are none
 	Silent       map[string]string   `json:"silent,omitempty"`       // server → why it gave no answer
+	Garbled      []string            `json:"garbled,omitempty"`      // of the silent: something answers there, but nothing that makes sense
 	TTL          int                 `json:"ttl"`                    // seconds, of the authoritative servers' records, the longest
 }
 
@@ -60,8 +64,9 @@ func ClusterAddresses(s *site.Site, c *site.Cluster) []string {
 
 // PointPlatform makes the platform's name lead to the cluster and returns when
 // every authoritative server and resolver of the site has given that answer
-// three times in a row. Servers that are right already are left alone. With a
-// manual driver it changes nothing: it only waits for the answers.
+// three times in a row; those that are spared may be silent, and the evidence
+// names them. Servers that are right already are left alone. With a manual driver
+// it changes nothing: it only waits for the answers.
 func (a *DNS) PointPlatform(ctx context.Context, in PointInput) (Evidence, error) {
 	to, ok := in.Site.Cluster(in.To)
 	if !ok {
@@ -71,6 +76,7 @@ func (a *DNS) PointPlatform(ctx context.Context, in PointInput) (Evidence, error
 	if err != nil {
 		return Evidence{}, err
 	}
+	watch.Spared = in.Spared
 	report(ctx, Progress{Text: "looking up " + watch.Name})
 	before := watch.Look(ctx)
 	if s, alias := dns.Alias(before); alias {
@@ -99,12 +105,21 @@ func (a *DNS) settleName(ctx context.Context, s *site.Site, watch dns.Watch, bef
 		}
 	}
 	evidence := Evidence{
-		Summary: fmt.Sprintf("%s for %d servers; it %s", so, len(seen), how),
-		Host:    host,
-		Facts:   map[string]string{"changed": yesNo(sent), "seconds": seconds(time.Since(start)), "waitLimit": seconds(watch.Memory(before))},
+		Host:  host,
+		Facts: map[string]string{"changed": yesNo(sent), "seconds": seconds(time.Since(start)), "waitLimit": seconds(watch.Memory(before))},
 	}
+	var mute []string
 	for _, s := range seen {
 		evidence.Facts[s.Server] = s.Answer.String()
+		if watch.Excused(s) {
+			mute = append(mute, s.Server)
+			evidence.Facts[s.Server] = clip(s.String(), 300)
+		}
+	}
+	evidence.Summary = fmt.Sprintf("%s for %d servers; it %s", so, len(seen)-len(mute), how)
+	if len(mute) > 0 {
+		evidence.Facts["silent"] = strings.Join(mute, ", ")
+		evidence.Summary += "; NOT seen at " + evidence.Facts["silent"] + ", which gave no answer before either"
 	}
 	return evidence, nil
 }
@@ -170,6 +185,9 @@ func (a *DNS) LookUpPlatform(ctx context.Context, in ClusterInput) (PlatformAddr
 				out.Silent = map[string]string{}
 			}
 			out.Silent[s.Server] = clip(message(s.Err), 300)
+			if !fault.Is(s.Err, fault.Unreachable) {
+				out.Garbled = append(out.Garbled, s.Server)
+			}
 			if !s.Resolver {
 				errs = append(errs, s.Err)
 			}

@@ -35,6 +35,8 @@ type PageInput struct {
 	// the name that does, "" = none.
 	Drill  bool   `json:"drill,omitempty"`
 	Canary string `json:"canary,omitempty"`
+	// Spared are servers that were silent before: nobody waits long for them.
+	Spared []string `json:"spared,omitempty"`
 }
 
 // CheckPage follows the platform's name as the site's name servers give it now and
@@ -134,6 +136,7 @@ func (l *pageLook) resolve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	watch.Spared = l.in.Spared
 	right := 0
 	var wrong, mute []string
 	for _, seen := range watch.Look(ctx) {

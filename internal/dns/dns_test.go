@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/acpflow/acpflow/internal/fault"
@@ -135,6 +136,80 @@ func TestConfirmWantsThreeRightAnswersInARow(t *testing.T) {
 	}
 	_, err = Watch{Name: "x"}.Confirm(t.Context(), time.Minute, nil)
 	require.Equal(t, fault.BadInput, fault.ClassOf(err), "without servers nothing is confirmed")
+}
+
+// A server that was silent before may stay so; one that answers must be right, and
+// without one authoritative server that is, nothing is confirmed.
+func TestSparedServersMayBeSilent(t *testing.T) {
+	want := Records{A: []string{"198.18.0.20"}, TTL: 30}
+	right := Answer{A: want.A, TTL: 30, Authoritative: true, RCode: "NOERROR"}
+	old := Answer{A: []string{"198.18.0.10"}, TTL: 30, Authoritative: true, RCode: "NOERROR"}
+	for name, c := range map[string]struct {
+		answers map[string][]Answer // of a and b, which are authoritative, and the resolver r; none = silent
+		spared  []string
+		says    string // "" = confirmed
+		right   bool   // at first sight, resolvers included
+	}{
+		"all answer":                         {map[string][]Answer{"a:53": {right}, "b:53": {right}, "r:53": {right}}, []string{"b"}, "", true},
+		"one is spared":                      {map[string][]Answer{"a:53": {right}, "r:53": {right}}, []string{"b:53"}, "", true},
+		"a resolver is spared":               {map[string][]Answer{"a:53": {right}, "b:53": {right}}, []string{"r"}, "", true},
+		"one is silent and not spared":       {map[string][]Answer{"a:53": {right}, "r:53": {right}}, []string{"r"}, "b:53 gives no answer", false},
+		"a spared one answers the old":       {map[string][]Answer{"a:53": {right}, "b:53": {old}, "r:53": {right}}, []string{"b"}, "b:53 answers 198.18.0.10", false},
+		"a spared one follows":               {map[string][]Answer{"a:53": {right}, "b:53": {old, right}, "r:53": {right}}, []string{"b"}, "", false},
+		"the only one that answers is wrong": {map[string][]Answer{"a:53": {old}, "r:53": {right}}, []string{"b"}, "a:53 answers 198.18.0.10", false},
+		"every authoritative one is silent":  {map[string][]Answer{"r:53": {right}}, []string{"a", "b"}, "a:53 gives no answer (time-out); b:53 gives no answer", false},
+		"all are silent":                     {nil, []string{"a", "b", "r"}, "a:53 gives no answer", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := Watch{Name: "acp.lab.example.com", Want: want, Authoritative: []string{"a", "b"}, Resolvers: []string{"r"}, Spared: c.spared, Ask: script(c.answers)}
+			require.Equal(t, c.right, w.Right(w.Look(t.Context()), true))
+			w.Ask = script(c.answers)
+			limit := time.Duration(0)
+			if c.says == "" {
+				limit = time.Minute
+			}
+			_, err := w.Confirm(t.Context(), limit, nil)
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.says)
+			require.Equal(t, fault.Stalled, fault.ClassOf(err))
+		})
+	}
+}
+
+// Silence is excused only before the first answer: a server that has answered lives,
+// and what it tells others between two silences nobody knows. Nonsense is no silence.
+func TestSparedServerThatHasAnsweredIsHeldToIt(t *testing.T) {
+	want := Records{A: []string{"198.18.0.20"}, TTL: 30}
+	right := Answer{A: want.A, TTL: 30, Authoritative: true, RCode: "NOERROR"}
+	asked := 0
+	w := Watch{Name: "acp.lab.example.com", Want: want, Authoritative: []string{"a"}, Resolvers: []string{"r"}, Spared: []string{"r"}}
+	w.Ask = func(ctx context.Context, server string) (Answer, error) {
+		_, bounded := ctx.Deadline()
+		assert.Equal(t, server == "r:53", bounded, "nobody waits long for a server that was silent")
+		if server == "a:53" {
+			return right, nil
+		}
+		if asked++; asked == 2 {
+			return Answer{A: []string{"198.18.0.10"}, RCode: "NOERROR"}, nil
+		}
+		return Answer{}, fault.New(fault.Unreachable, "look up", server, "", errors.New("time-out"))
+	}
+	_, err := w.Confirm(t.Context(), 4*roundEvery, nil)
+	require.ErrorContains(t, err, "r:53 gives no answer (time-out)")
+	require.Greater(t, asked, 3)
+
+	w.Ask = func(_ context.Context, server string) (Answer, error) {
+		if server == "a:53" {
+			return right, nil
+		}
+		return Answer{}, fault.New(fault.Protocol, "look up", server, "", errors.New("the answer is about example.org"))
+	}
+	_, err = w.Confirm(t.Context(), 0, nil)
+	require.ErrorContains(t, err, "the answer is about example.org")
+	require.False(t, w.Right(w.Look(t.Context()), true))
 }
 
 func TestConfirmThatANameIsGone(t *testing.T) {

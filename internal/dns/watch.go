@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,9 @@ import (
 const (
 	inARow     = 3
 	roundEvery = 250 * time.Millisecond
+	// sparedPatience is for a server that was silent before: UDP twice, and TCP where
+	// something lives. All its time-outs in each round would keep users waiting.
+	sparedPatience = udpTries*udpTimeout + time.Second
 )
 
 // Watch knows which servers must answer what.
@@ -25,6 +29,10 @@ type Watch struct {
 	Gone          bool     // Want has no address: the name shall have none
 	Authoritative []string // host[:port]; all must have the records, with a TTL not above the wanted
 	Resolvers     []string // host[:port]; all must give the addresses
+	// Spared are servers of both kinds that gave no answer when a failover began. Their
+	// silence is no reason to wait; what they do answer must be right like every
+	// other's, and one authoritative server must always be right.
+	Spared []string
 	// Ask is how a server is asked; nil = Ask, from the worker's own network.
 	Ask func(ctx context.Context, server string) (Answer, error)
 }
@@ -59,17 +67,33 @@ func (w Watch) Look(ctx context.Context) []Seen {
 	for _, s := range w.Resolvers {
 		seen = append(seen, Seen{Server: Server(s), Resolver: true})
 	}
-	ask := w.Ask
-	if ask == nil {
-		ask = func(ctx context.Context, server string) (Answer, error) { return Ask(ctx, server, w.Name) }
-	}
 	var wait sync.WaitGroup
 	for i := range seen {
-		wait.Go(func() { seen[i].Answer, seen[i].Err = ask(ctx, seen[i].Server) })
+		wait.Go(func() { seen[i].Answer, seen[i].Err = w.ask(ctx, seen[i].Server) })
 	}
 	wait.Wait()
 	return seen
 }
+
+func (w Watch) ask(ctx context.Context, server string) (Answer, error) {
+	if w.spares(server) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, sparedPatience)
+		defer cancel()
+	}
+	if w.Ask == nil {
+		return Ask(ctx, server, w.Name)
+	}
+	return w.Ask(ctx, server)
+}
+
+func (w Watch) spares(server string) bool {
+	return slices.ContainsFunc(w.Spared, func(s string) bool { return Server(s) == Server(server) })
+}
+
+// Excused reports that a server was silent and may be. An answer that makes no
+// sense is no silence.
+func (w Watch) Excused(s Seen) bool { return fault.Is(s.Err, fault.Unreachable) && w.spares(s.Server) }
 
 // Wrong says what is wrong with what a server said; "" when it is right.
 func (w Watch) Wrong(s Seen) string {
@@ -114,14 +138,19 @@ func (w Watch) wanted() string {
 }
 
 // Right reports whether every authoritative server is right (and every resolver,
-// when they are asked for).
+// when they are asked for), but for those that are excused. One must be right.
 func (w Watch) Right(seen []Seen, resolversToo bool) bool {
+	sure := false
 	for _, s := range seen {
-		if (!s.Resolver || resolversToo) && w.Wrong(s) != "" {
+		switch {
+		case s.Resolver && !resolversToo:
+		case w.Wrong(s) == "":
+			sure = sure || !s.Resolver
+		case !w.Excused(s):
 			return false
 		}
 	}
-	return len(w.Authoritative) > 0
+	return sure
 }
 
 // Alias finds an authoritative server for which the name is an alias. A server
@@ -147,29 +176,21 @@ func (w Watch) Memory(seen []Seen) time.Duration {
 }
 
 // Confirm waits until every server was right three times in a row, at most for
-// the limit. say gets what is still wrong. It returns the last answers; its
-// error is fault.Stalled and names each server that is not right.
+// the limit; one that is spared may be silent for as long as it has not answered
+// here. say gets what is still wrong. It returns the last answers; its error is
+// fault.Stalled and names each server that is not right.
 func (w Watch) Confirm(ctx context.Context, limit time.Duration, say func(string)) ([]Seen, error) {
 	if len(w.Authoritative) == 0 {
 		return nil, fault.New(fault.BadInput, "confirm "+w.Name, "", "name the zone's servers in dr.dns.authoritative", errors.New("no authoritative server is known"))
 	}
 	start := time.Now()
-	row := make([]int, len(w.Authoritative)+len(w.Resolvers))
+	row := make(streaks, len(w.Authoritative)+len(w.Resolvers))
 	for {
 		seen := w.Look(ctx)
 		if err := ctx.Err(); err != nil {
 			return seen, fmt.Errorf("confirm %s: interrupted: %w", w.Name, context.Cause(ctx))
 		}
-		done := true
-		var wrong []string
-		for i, s := range seen {
-			if why := w.Wrong(s); why != "" {
-				row[i], wrong = 0, append(wrong, why)
-			} else {
-				row[i]++
-			}
-			done = done && row[i] >= inARow
-		}
+		done, wrong := row.add(w, seen)
 		if done {
 			return seen, nil
 		}
@@ -186,6 +207,38 @@ func (w Watch) Confirm(ctx context.Context, limit time.Duration, say func(string
 			timer.Stop()
 		}
 	}
+}
+
+// streaks count, for each server, the right answers in a row.
+type streaks []struct {
+	right int
+	heard bool // it has answered, so its silence is no longer excused
+}
+
+// add takes one round: is every server right for long enough, and what is wrong?
+func (row streaks) add(w Watch, seen []Seen) (done bool, wrong []string) {
+	var excused []string
+	done = true
+	sure := false // an authoritative server is right
+	for i, s := range seen {
+		row[i].heard = row[i].heard || s.Err == nil
+		why := w.Wrong(s)
+		switch {
+		case why == "":
+			row[i].right++
+			done = done && row[i].right >= inARow
+			sure = sure || !s.Resolver
+		case w.Excused(s) && !row[i].heard:
+			excused = append(excused, why)
+		default:
+			row[i].right, done = 0, false
+			wrong = append(wrong, why)
+		}
+	}
+	if !sure { // nobody at all who could know says so
+		return false, append(wrong, excused...)
+	}
+	return done, wrong
 }
 
 func (w Watch) late(limit time.Duration, wrong []string) error {

@@ -121,6 +121,8 @@ func testDNSFaults(t *testing.T, r *rig) {
 
 	t.Run("servers that differ", func(t *testing.T) { testSplit(t, r, second) })
 	t.Run("a server that only a node reaches", func(t *testing.T) { testThroughNode(t, r) })
+	t.Run("a server that is silent", func(t *testing.T) { testSilent(t, r, second) })
+	t.Run("a server that talks nonsense", func(t *testing.T) { testGarbled(t, r) })
 }
 
 func with(d dns.RFC2136, change func(*dns.RFC2136)) dns.RFC2136 {
