@@ -45,21 +45,28 @@ func (r PairRecord) TakenAt() time.Time {
 	return r.Taken
 }
 
-// Owed is a change that could not be made because its side was away. It is paid
-// when the side is back, before anything else is done with it.
+// Owed is a change that could not be made, or seen, because what it is about was
+// away. It is paid when that is back, before anything else is done with the side.
 type Owed struct {
-	Cluster string    `json:"cluster"`
-	Action  string    `json:"action"`         // OwedClosePort or OwedWarlock
-	Port    int       `json:"port,omitempty"` // of the VIP, with close-port
-	Why     string    `json:"why"`            // it could not be done
+	Cluster string    `json:"cluster"`          // "" with name-server
+	Action  string    `json:"action"`           // one of those below
+	Port    int       `json:"port,omitempty"`   // of the VIP, with close-port
+	Server  string    `json:"server,omitempty"` // host:port, with name-server
+	Why     string    `json:"why"`              // it could not be done
 	Since   time.Time `json:"since"`
 }
 
 // What can be owed.
 const (
-	OwedClosePort = "close-port"      // of the VIP of Cluster (DR-42)
-	OwedWarlock   = "restart-warlock" // of the workload cluster named Cluster (DR-43)
+	OwedClosePort  = "close-port"      // of the VIP of Cluster (DR-42)
+	OwedWarlock    = "restart-warlock" // of the workload cluster named Cluster (DR-43)
+	OwedNameServer = "name-server"     // Server was silent, and must lead to the new primary (DR-42)
 )
+
+// Same reports whether both are about the same, whenever and why it is owed.
+func (o Owed) Same(other Owed) bool {
+	return o.Cluster == other.Cluster && o.Action == other.Action && o.Port == other.Port && o.Server == other.Server
+}
 
 // ReadPairRecord reads what the cluster remembers of the pair; the zero record
 // when it remembers nothing. What is there and can't be read is fault.Corrupt.
@@ -160,7 +167,10 @@ func (r PairRecord) String() string {
 
 // String is what is owed, for people.
 func (o Owed) String() string {
-	if o.Port > 0 {
+	switch {
+	case o.Server != "":
+		return o.Action + " " + o.Server
+	case o.Port > 0:
 		return fmt.Sprintf("%s %d of %s", o.Action, o.Port, o.Cluster)
 	}
 	return o.Action + " of " + o.Cluster

@@ -70,8 +70,8 @@ func TestRecordsAreComplete(t *testing.T) {
 
 func TestRecordInWords(t *testing.T) {
 	r := aRecord()
-	r.Owed = []Owed{{Cluster: "west", Action: "close-port", Port: 2379}, {Cluster: "payments", Action: OwedWarlock}}
-	assert.Equal(t, "east is primary and west standby since 2026-07-01T10:00:00Z (switchover); owed: close-port 2379 of west, restart-warlock of payments", r.String())
+	r.Owed = []Owed{{Cluster: "west", Action: "close-port", Port: 2379}, {Cluster: "payments", Action: OwedWarlock}, {Server: "192.0.2.3:53", Action: OwedNameServer}}
+	assert.Equal(t, "east is primary and west standby since 2026-07-01T10:00:00Z (switchover); owed: close-port 2379 of west, restart-warlock of payments, name-server 192.0.2.3:53", r.String())
 }
 
 // A side that remembers nothing has no record; one that can't be read is no "nothing".

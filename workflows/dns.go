@@ -15,10 +15,10 @@ import (
 func pointPlatform(id, title string, s *site.Site, to, undoTo *site.Cluster) Step {
 	step := Step{
 		StepInfo: StepInfo{ID: id, Title: title, Source: []string{"DR-11", "DR-20", "DR-42"}, Effect: Write, Calls: pointCalls(s, to)},
-		Do:       pointDo(s, to, "Point "+s.Platform.Address+" at "+to.Name),
+		Do:       pointDo(s, to, "Point "+s.Platform.Address+" at "+to.Name, nil),
 	}
 	if undoTo != nil {
-		step.Undo = pointDo(s, undoTo, "Undo: point "+s.Platform.Address+" at "+undoTo.Name)
+		step.Undo = pointDo(s, undoTo, "Undo: point "+s.Platform.Address+" at "+undoTo.Name, nil)
 	}
 	if s.DR.DNS == nil || s.DR.DNS.Driver == site.DNSManual {
 		step.Ask = func(ctx workflow.Context) (string, error) { return askToPoint(ctx, s, to) }
@@ -26,11 +26,15 @@ func pointPlatform(id, title string, s *site.Site, to, undoTo *site.Cluster) Ste
 	return step
 }
 
-func pointDo(s *site.Site, to *site.Cluster, summary string) func(workflow.Context) (activities.Evidence, error) {
+// pointDo points the name. spared says, right then, which servers may be silent; nil = none.
+func pointDo(s *site.Site, to *site.Cluster, summary string, spared func() []string) func(workflow.Context) (activities.Evidence, error) {
 	return func(ctx workflow.Context) (activities.Evidence, error) {
 		var a *activities.DNS
 		var evidence activities.Evidence
 		in := activities.PointInput{Scope: activities.Scope{Site: *s, Cluster: to.Name}, To: to.Name}
+		if spared != nil {
+			in.Spared = spared()
+		}
 		err := workflow.ExecuteActivity(caches(ctx, summary), a.PointPlatform, in).Get(ctx, &evidence)
 		return evidence, err
 	}

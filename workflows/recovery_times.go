@@ -94,11 +94,7 @@ func (r *Recovery) Lines() []string {
 }
 
 func owes(o activities.Owed) string {
-	what := o.Action
-	if o.Port != 0 {
-		what = fmt.Sprintf("%s %d", o.Action, o.Port)
-	}
-	return fmt.Sprintf("%s of %s, since %s: %s", what, o.Cluster, o.Since.UTC().Format(time.RFC3339), o.Why)
+	return fmt.Sprintf("%s, since %s: %s", o, o.Since.UTC().Format(time.RFC3339), o.Why)
 }
 
 func spent(seconds float64) string {

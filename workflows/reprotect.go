@@ -56,7 +56,7 @@ func newReprotect(s *site.Site, standby *site.Cluster, out *Progress) *reprotect
 // for longer than needed, so what is owed comes before the capture and its ports
 // are opened after the approval; the last look is right before the copy begins.
 func (r *reprotecting) steps() []Step {
-	steps := []Step{r.roles(), r.wait(), r.onePrimary(), r.owed(), r.owedRestarts(), r.firstCapture(), r.approval()}
+	steps := []Step{r.roles(), r.wait(), r.onePrimary(), r.owed(), r.owedNames(), r.owedRestarts(), r.firstCapture(), r.approval()}
 	for _, port := range checks.ForwardedPorts(*r.site) {
 		if port != r.site.Platform.HTTPPort && port != activities.EtcdPort { // no fence closes the one; the other is the synchronizer's
 			steps = append(steps, r.sync.keepWhileInstalled(r.unfence(port)))

@@ -22,9 +22,10 @@ func (r *reprotecting) nothingOwed(kind string, is func(activities.Owed) bool) f
 	}
 }
 
-// isRestart tells what is owed to a workload cluster from what is owed to a side.
+// isRestart tells what is owed to a workload cluster from what is owed to a side,
+// where isPort also takes what this version does not know, to refuse it.
 func isRestart(o activities.Owed) bool { return o.Action == activities.OwedWarlock }
-func isPort(o activities.Owed) bool    { return !isRestart(o) }
+func isPort(o activities.Owed) bool    { return !isRestart(o) && !isNameServer(o) }
 
 // owed makes the changes that the takeover could not make because the old side
 // was away, and strikes each from the record when it is made.
@@ -44,6 +45,27 @@ func (r *reprotecting) owed() Step {
 				}
 				in := activities.PortInput{Scope: activities.Scope{Site: *r.site, Cluster: o.Cluster}, Port: o.Port}
 				err := workflow.ExecuteActivity(balancing(ctx, fmt.Sprintf("Close port %d of %s", o.Port, o.Cluster)), a.ClosePort, in).Get(ctx, &evidence)
+				return evidence, err
+			})
+		},
+	})
+}
+
+// owedNames sees that the name servers and resolvers which were silent during the
+// takeover lead to the new primary. The roles have been judged by every server that
+// answers; here each is held to what the takeover would have demanded of it.
+func (r *reprotecting) owedNames() Step {
+	return unless(r.nothingOwed("name server", isNameServer), Step{
+		StepInfo: StepInfo{
+			ID: "reprotect.05-owed-names", Title: fmt.Sprintf("Name servers that were silent during the takeover lead to %s", r.primary.Name), Source: []string{"DR-42"}, Effect: Write,
+			Calls: []string{"what the record of " + r.primary.Name + " says is owed:", fmt.Sprintf("dig @SERVER %s. A AAAA   # until right three times in a row; one that the site document does not name any more is struck", r.site.Platform.Address),
+				"PUT /api/v1/namespaces/cpaas-system/configmaps/acpflow-pair   # on " + r.primary.Name + ", without what is paid"},
+		},
+		Do: func(ctx workflow.Context) (activities.Evidence, error) {
+			return r.pay(ctx, isNameServer, func(ctx workflow.Context, o activities.Owed) (evidence activities.Evidence, err error) {
+				var a *activities.DNS
+				in := activities.ServerInput{Scope: r.scope(r.primary), Server: o.Server}
+				err = workflow.ExecuteActivity(caches(ctx, "See that "+o.Server+" leads to "+r.primary.Name), a.CheckServer, in).Get(ctx, &evidence)
 				return evidence, err
 			})
 		},

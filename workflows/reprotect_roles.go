@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,7 +138,7 @@ func (r *reprotecting) judge(sides activities.Identity, address activities.Platf
 	}
 	for _, check := range []func() error{
 		func() error { return r.answering(first, second, both) },
-		func() error { return r.named(address, both) },
+		func() error { return r.named(address, recordOf(first), both) },
 		func() error { return r.claims(recordOf(first), recordOf(second), first, second) },
 	} {
 		if err := check(); err != nil {
@@ -169,18 +170,38 @@ func (r *reprotecting) answering(first, second activities.SideIdentity, both boo
 
 // named judges by the platform's name: every server must have forgotten the old
 // side. Those that died with it may be silent while it is away.
-func (r *reprotecting) named(address activities.PlatformAddress, both bool) error {
+func (r *reprotecting) named(address activities.PlatformAddress, record *activities.PairRecord, both bool) error {
 	name := r.site.Platform.Address
 	switch {
 	case address.Cluster == r.standby.Name:
 		return r.refuse("name the other cluster, or point it at "+r.primary.Name+" first", "%s leads to %s, so users work there: %s", name, r.standby.Name, answers(address))
 	case address.Cluster != r.primary.Name:
-		return r.refuse("mend the name servers, then retry", "both sides may answer as the primary: the name servers differ on where %s leads, or it leads to neither: %s", name, answers(address))
+		return r.refuse(r.mendServers("mend the name servers, then retry", address, record), "both sides may answer as the primary: the name servers differ on where %s leads, or it leads to neither: %s", name, answers(address))
 	case !address.Agreed && (both || address.Contradicted):
-		return r.refuse("wait until caches have forgotten the old address, or mend the name servers, then retry",
+		return r.refuse(r.mendServers("wait until caches have forgotten the old address, or mend the name servers, then retry", address, record),
 			"both sides may answer as the primary: not every name server says that %s leads to %s: %s", name, r.primary.Name, answers(address))
 	}
 	return nil
+}
+
+// mendServers says more of a server that is silent, or that was during the takeover
+// and so was never seen to lead to the new side.
+func (r *reprotecting) mendServers(fix string, address activities.PlatformAddress, record *activities.PairRecord) string {
+	var owed []string
+	if record != nil {
+		for _, o := range record.Owed {
+			if isNameServer(o) && !slices.Equal(slices.Sorted(slices.Values(address.Answers[o.Server])), slices.Sorted(slices.Values(activities.ClusterAddresses(r.site, r.primary)))) {
+				owed = append(owed, o.Server)
+			}
+		}
+	}
+	switch {
+	case len(owed) > 0:
+		return fmt.Sprintf("%s. The takeover went on without %s, which was silent: %s", fix, strings.Join(owed, ", "), activities.GoneServer("it"))
+	case len(address.Silent) > 0:
+		return fix + "; one that is gone for good, take out of dr.dns in the site document and start again"
+	}
+	return fix
 }
 
 // claims judges by what the last takeover left on each side.

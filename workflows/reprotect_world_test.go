@@ -85,6 +85,13 @@ func (w *reprotectWorld) answerRoles() {
 		w.acted = append(w.acted, "RestartWarlock "+in.Name)
 		return activities.Evidence{Summary: "warlock of " + in.Name + " restarted"}
 	})
+	w.onInput("CheckServer", func(raw json.RawMessage) any {
+		var in activities.ServerInput
+		assert.NoError(w.t, json.Unmarshal(raw, &in))
+		assert.Equal(w.t, "west", in.Cluster, "where the name must lead to")
+		w.acted = append(w.acted, "CheckServer "+in.Server)
+		return activities.Evidence{Summary: in.Server + " leads to west"}
+	})
 	w.on("LookUpOnNodes", func() any { return activities.Evidence{Summary: "3 nodes are right"} })
 	w.onInput("AwaitSide", func(raw json.RawMessage) any {
 		var in activities.AwaitInput
@@ -184,6 +191,13 @@ func (w *reprotectWorld) owes(ports ...int) {
 		w.open[fmt.Sprintf("east:%d", port)] = true
 		w.sides["west"].Record.Owed = append(w.sides["west"].Record.Owed,
 			activities.Owed{Cluster: "east", Action: activities.OwedClosePort, Port: port, Why: "it was away", Since: takenOver})
+	}
+}
+
+// owesServers puts name servers that were silent into it.
+func (w *reprotectWorld) owesServers(servers ...string) {
+	for _, server := range servers {
+		w.sides["west"].Record.Owed = append(w.sides["west"].Record.Owed, activities.Owed{Server: server, Action: activities.OwedNameServer, Why: "it gave no answer", Since: takenOver})
 	}
 }
 

@@ -97,6 +97,8 @@ type takeover struct {
 	scripts    int                                  // times the script for Elasticsearch was begun
 	coreDNS    int                                  // times coredns was restarted
 	pointed    *time.Time                           // when the name was first told to change
+	tried      bool                                 // the move of the name has failed once
+	fresh      []activities.Owed                    // servers that have fallen silent since, which people are asked about
 	led        *time.Time                           // when it led to the new side for every server
 	ready      *time.Time                           // when users had the platform back
 	lists      map[string][]activities.ServiceGroup // by step: the Pods that were there before

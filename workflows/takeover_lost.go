@@ -34,10 +34,14 @@ func (t *takeover) unreachable() Step {
 			if err := t.readLedger(ctx); err != nil {
 				return "", err
 			}
+			seen := strings.TrimSuffix(t.down.Summary, ".")
+			if unseen := t.unseen(t.spared()); unseen != "" {
+				seen += ". " + unseen
+			}
 			return fmt.Sprintf("Is %s down or fenced, and will it stay so? %s. No probe can tell a dead side from one that is only cut off from here: "+
 				"if %s still works for its users or comes back by itself, both sides are primary at once and what users write on one of them is lost. "+
 				"Approve when somebody has seen to it that it is switched off or cut off. %s then goes on to become the primary. Known of the data: %s",
-				t.who(t.from), strings.TrimSuffix(t.down.Summary, "."), t.from.Name, t.who(t.to), t.knownOfData(workflow.Now(ctx))), nil
+				t.who(t.from), seen, t.from.Name, t.who(t.to), t.knownOfData(workflow.Now(ctx))), nil
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			if t.silent == nil { // a dry run, where nobody was asked

@@ -190,10 +190,13 @@ func (t *takeover) pointName() Step {
 		step.Waits = float64(t.site.DR.DNS.TTL)
 	}
 	step.Calls = append(append([]string{"# the last look again, right before:"}, t.lookCalls()...), step.Calls...)
-	point := step.Do
+	point := pointDo(t.site, t.to, "Point "+t.site.Platform.Address+" at "+t.to.Name, t.spared)
 	step.Ask = func(ctx workflow.Context) (string, error) {
+		if err := t.lookForSilent(ctx); err != nil {
+			return "", err
+		}
 		if t.pointed != nil { // it was approved, and the name may lead to both sides now
-			return "", nil
+			return t.goOnWithout(), nil
 		}
 		if t.looked == nil || workflow.Now(ctx).Sub(*t.looked) > lookLasts {
 			if _, err := t.nothingCopies(ctx); err != nil {
@@ -205,32 +208,49 @@ func (t *takeover) pointName() Step {
 		return t.lastQuestion(), nil
 	}
 	step.Do = func(ctx workflow.Context) (activities.Evidence, error) {
-		if t.pointed == nil || !t.halfMoved(ctx) {
-			_, err := together(ctx,
-				func(ctx workflow.Context) (string, error) { _, err := t.nothingCopies(ctx); return "", err },
-				func(ctx workflow.Context) (string, error) { return t.drifted(ctx), nil })
-			if err != nil { // the name was not told to move, so an abort still undoes everything
-				return activities.Evidence{}, temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
-			}
-			now := workflow.Now(ctx)
-			if err := cmp.Or(t.outOfDate(now), t.sameMachines()); err != nil {
-				return activities.Evidence{}, err
-			}
-			t.pointed = &now
-		}
-		evidence, err := point(ctx)
-		switch {
-		case err == nil:
-			t.moved(workflow.Now(ctx))
-		case t.turnedDown(ctx, err):
-			err = temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
-		}
-		if isType(err, string(fault.Refused)) && !t.byHand() { // nothing was changed: what is true now need not be when it is tried again
-			t.pointed = nil
-		}
-		return evidence, err
+		evidence, err := t.move(ctx, point)
+		t.tried = err != nil
+		return evidence, t.soRetry(err)
 	}
 	return step
+}
+
+// move looks once more, unless the name is on its way already, and points it.
+func (t *takeover) move(ctx workflow.Context, point func(workflow.Context) (activities.Evidence, error)) (activities.Evidence, error) {
+	if err := t.oweFresh(ctx); err != nil {
+		return activities.Evidence{}, t.notYet(err)
+	}
+	if t.pointed == nil || !t.halfMoved(ctx) {
+		_, err := together(ctx,
+			func(ctx workflow.Context) (string, error) { _, err := t.nothingCopies(ctx); return "", err },
+			func(ctx workflow.Context) (string, error) { return t.drifted(ctx), nil })
+		if err != nil {
+			return activities.Evidence{}, refusedAs(err)
+		}
+		now := workflow.Now(ctx)
+		if err := cmp.Or(t.outOfDate(now), t.sameMachines()); err != nil {
+			return activities.Evidence{}, err
+		}
+		t.pointed = &now
+	}
+	evidence, err := point(ctx)
+	switch {
+	case err == nil:
+		t.moved(workflow.Now(ctx))
+		t.heard()
+	case t.turnedDown(ctx, err):
+		err = refusedAs(err)
+	}
+	if isType(err, string(fault.Refused)) && !t.byHand() { // nothing was changed: what is true now need not be when it is tried again
+		t.pointed = nil
+	}
+	return evidence, err
+}
+
+// refusedAs says that the name was not told to move, so that an abort still undoes
+// everything.
+func refusedAs(err error) error {
+	return temporal.NewNonRetryableApplicationError(plainText(err), string(fault.Refused), nil)
 }
 
 // question is what was true when people were asked for the last time.
@@ -263,7 +283,11 @@ func (t *takeover) turnedDown(ctx workflow.Context, err error) bool {
 		return false
 	}
 	now, err := lookUpPlatform(ctx, t.site)
-	return err == nil && now.Agreed && now.Cluster == t.from.Name
+	if err != nil || now.Cluster != t.from.Name {
+		return false
+	}
+	// What a person has done to a server that is silent, nobody knows.
+	return now.Agreed || !t.byHand() && len(now.Silent) > 0 && !now.Contradicted && t.onlySpared(now)
 }
 
 // byHand reports that a person changes the name.
@@ -300,7 +324,7 @@ func (t *takeover) lastQuestion() string {
 		text += "Known of the data: " + t.rec.RPO.Text + ". "
 	}
 	text += t.machinesAsIs()
-	if owed := t.debts(); len(owed) > 0 {
+	if owed := append(t.debts(), t.fresh...); len(owed) > 0 {
 		text += "Owed, because it could not be reached: " + debtText(owed) + ". "
 	}
 	switch {

@@ -130,8 +130,7 @@ func (t *takeover) debts() []activities.Owed {
 		return out
 	}
 	for _, o := range t.before.Owed {
-		same := func(p activities.Owed) bool { return sameDebt(p, o.Cluster, o.Action, o.Port) }
-		if !slices.ContainsFunc(out, same) && !slices.ContainsFunc(t.closed, same) {
+		if !slices.ContainsFunc(out, o.Same) && !slices.ContainsFunc(t.closed, o.Same) {
 			out = append(out, o)
 		}
 	}

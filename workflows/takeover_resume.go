@@ -52,8 +52,12 @@ func (t *takeover) moving() string { return t.resumed }
 
 // finishQuestion takes the place of the last question.
 func (t *takeover) finishQuestion() string {
-	return fmt.Sprintf("Finish the takeover by %s? %s. After the approval every server, resolver, node and Pod must know the addresses of %s, and what remembers the old ones is restarted. "+
+	text := fmt.Sprintf("Finish the takeover by %s? %s. After the approval every server, resolver, node and Pod must know the addresses of %s, and what remembers the old ones is restarted. "+
 		"Users work on %s, where the name leads there; what was written to %s since the copying ended is not on it", t.who(t.to), t.resumed, t.to.Name, t.to.Name, t.from.Name)
+	if unseen := t.unseen(t.spared()); unseen != "" {
+		text += ". " + unseen
+	}
+	return text
 }
 
 // behindAFence explains why the old side can't be identified through its VIP where a

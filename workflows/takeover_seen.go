@@ -89,7 +89,7 @@ func (t *takeover) page() Step {
 		StepInfo: StepInfo{ID: t.id("16-page"), Title: fmt.Sprintf("https://%s shows the platform of %s", t.site.Platform.Address, t.to.Name), Source: []string{"DR-42"}, Effect: Read, Skippable: true,
 			Calls: []string{"curl https://" + t.site.Platform.Address + "/   # a fresh connection: to " + t.to.Endpoint.VIP + ", with the site's certificate, from the cluster with the UID of " + t.to.Name}},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			in := activities.PageInput{Scope: t.scope(t.to), To: t.to.Name, UID: t.rec.ToUID}
+			in := activities.PageInput{Scope: t.scope(t.to), To: t.to.Name, UID: t.rec.ToUID, Spared: t.spared()}
 			return resultOf[activities.Evidence](untilReady(ctx, "Open the platform's page"), pages.CheckPage, in)
 		},
 	}
