@@ -211,3 +211,14 @@ func (l *Lab) StartSecondary(ctx context.Context) error {
 	}
 	return l.awaitAddress(ctx, l.Describe().DNS.Secondary)
 }
+
+// StopSecondary takes the second authoritative server away: it gives no answer, and
+// has copied nothing when it is started again.
+func (l *Lab) StopSecondary(ctx context.Context) error {
+	n, err := l.Node("dns")
+	if err != nil {
+		return err
+	}
+	_, err = n.Script(ctx, "systemctl disable --quiet --now named-secondary; rm -f /var/lib/bind/*.secondary*")
+	return err
+}
