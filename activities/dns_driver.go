@@ -98,20 +98,34 @@ func (h *Hosts) asker(s *site.Site, name string) func(ctx context.Context, serve
 	}
 }
 
-// askThroughNode asks from the first installer node that gets an answer.
+// askThroughNode asks from the installer node of every cluster, all at the same time,
+// because one of them may be as dead as the server, and takes the first answer.
 func (h *Hosts) askThroughNode(ctx context.Context, s *site.Site, server, name string) (dns.Answer, error) {
-	err := error(fault.New(fault.BadInput, "look up "+name, server, "", errors.New("the site has no node to ask from")))
-	for i := range s.Clusters {
-		conn, sshErr := h.connect(ctx, NodeOf(&s.Clusters[i], s.Clusters[i].InstallerNode()))
-		if sshErr != nil {
-			err = sshErr
-			continue
-		}
-		answer, askErr := dns.Ask(ctx, server, name, conn.DialContext)
-		if askErr == nil {
-			return answer, nil
-		}
-		err = askErr
+	if len(s.Clusters) == 0 {
+		return dns.Answer{}, fault.New(fault.BadInput, "look up "+name, server, "", errors.New("the site has no node to ask from"))
 	}
-	return dns.Answer{}, err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type reply struct {
+		answer dns.Answer
+		err    error
+	}
+	replies := make(chan reply, len(s.Clusters))
+	for i := range s.Clusters {
+		go func() {
+			var r reply
+			conn, err := h.connect(ctx, NodeOf(&s.Clusters[i], s.Clusters[i].InstallerNode()))
+			if r.err = err; err == nil {
+				r.answer, r.err = dns.Ask(ctx, server, name, conn.DialContext)
+			}
+			replies <- r
+		}()
+	}
+	var last reply
+	for range s.Clusters {
+		if last = <-replies; last.err == nil {
+			break
+		}
+	}
+	return last.answer, last.err
 }

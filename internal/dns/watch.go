@@ -17,9 +17,9 @@ import (
 const (
 	inARow     = 3
 	roundEvery = 250 * time.Millisecond
-	// sparedPatience is for a server that was silent before: UDP twice, and TCP where
-	// something lives. All its time-outs in each round would keep users waiting.
-	sparedPatience = udpTries*udpTimeout + time.Second
+	// sparedPatience is for a server that was silent before, in each round: who lives
+	// answers at once, also when one packet is lost. All time-outs would keep users waiting.
+	sparedPatience = udpTimeout + 500*time.Millisecond
 )
 
 // Watch knows which servers must answer what.
