@@ -44,6 +44,7 @@ type syncing struct {
 	plugin activities.PluginView  // by pluginVersion
 	ran    bool                   // by install: the platform said that it runs, so it may have copied
 	synced activities.SyncPod     // by firstSync
+	pace   *pace                  // of the run's comparisons
 }
 
 // newSync prepares the steps that make a cluster of a pair its standby.
@@ -52,7 +53,7 @@ func newSync(s *site.Site, standby *site.Cluster, out *Progress) *syncing {
 	if !ok { // the kernel has refused it already
 		primary = standby
 	}
-	return &syncing{site: s, primary: primary, standby: standby, out: out}
+	return &syncing{site: s, primary: primary, standby: standby, out: out, pace: &pace{}}
 }
 
 func (s *syncing) steps() []Step {

@@ -12,7 +12,7 @@ import (
 	"github.com/acpflow/acpflow/internal/syncplugin"
 )
 
-// How often both sides are compared while they are not alike yet, and how long
+// How soon both sides are compared again while they are not alike yet, and how long
 // keys must stay missed before the copying Pod is recreated once more: a copy
 // that is on its way needs no repair.
 const (
@@ -91,14 +91,14 @@ func (s *syncing) untilConsistent(ctx workflow.Context) (activities.Evidence, er
 		if now.clean() {
 			return s.alike(now, repairs), nil
 		}
-		at := workflow.Now(ctx)
+		at, limit := workflow.Now(ctx), s.site.Policy.Stall()
 		switch {
 		case !now.missed():
 			missedSince = time.Time{}
 		case missedSince.IsZero():
 			missedSince = at
 		}
-		if at.Sub(started) > s.site.Policy.Stall() {
+		if at.Sub(started) >= limit {
 			return activities.Evidence{}, s.unlike(now, repairs)
 		}
 		if !missedSince.IsZero() && at.Sub(missedSince) >= missedFor && repairs < s.site.DR.Sync.MaxRepairs() {
@@ -108,7 +108,7 @@ func (s *syncing) untilConsistent(ctx workflow.Context) (activities.Evidence, er
 			}
 			missedSince = time.Time{}
 		}
-		if err := workflow.NewTimerWithOptions(ctx, compareEvery, workflow.TimerOptions{Summary: "Both sides are not alike yet"}).Get(ctx, nil); err != nil {
+		if err := workflow.NewTimerWithOptions(ctx, s.pace.next(compareEvery, workflow.Now(ctx).Sub(started), limit), workflow.TimerOptions{Summary: "Both sides are not alike yet"}).Get(ctx, nil); err != nil {
 			return activities.Evidence{}, err
 		}
 	}

@@ -342,6 +342,38 @@ func TestEnableSyncGivesUpOnWhatStaysDifferent(t *testing.T) {
 	}
 }
 
+// Keys that nobody deletes: a run that is retried again and again must not come to
+// the 51,200 events at which the server ends it, undoing nothing.
+func TestEnableSyncLooksABoundedNumberOfTimes(t *testing.T) {
+	w := syncWorld(t, "v4.1.0")
+	w.answer["FetchCheck"] = func() any {
+		return checkView("LOCAL ETCD missed keys: 0\nLOCAL ETCD surplus keys: 1\n/registry/x\n")
+	}
+	tries := 0
+	for i := range 300 {
+		w.after(time.Duration(i+1)*5*time.Minute, func() {
+			if p := w.status(); p.Gate != nil && tries <= 20 {
+				tries++
+				action := workflows.Retry
+				if tries > 20 {
+					action = workflows.Abort
+				}
+				w.decide(workflows.Decision{Step: p.Gate.Step, Action: action, By: "ops", Reason: "test"})
+			}
+		})
+	}
+	require.Error(t, w.enable())
+	assert.Equal(t, 21, tries)
+	looks := 0
+	for _, name := range w.done() {
+		if name == "FetchCheck" {
+			looks++
+		}
+	}
+	assert.Less(t, looks, 300, "of some 11 events each")
+	assert.Greater(t, looks, 60)
+}
+
 func TestEnableSyncPlanShowsTheVeryCalls(t *testing.T) {
 	plan, err := workflows.PlanOf(workflows.EnableSyncBook, site.Snapshot{Name: "lab", Site: thePair()}, "east")
 	require.NoError(t, err)

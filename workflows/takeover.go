@@ -102,6 +102,7 @@ type takeover struct {
 	led        *time.Time                           // when it led to the new side for every server
 	ready      *time.Time                           // when users had the platform back
 	lists      map[string][]activities.ServiceGroup // by step: the Pods that were there before
+	pace       pace                                 // of the run's comparisons
 }
 
 // equality is a moment at which both sides were shown to hold the same.

@@ -11,7 +11,7 @@ import (
 	"github.com/acpflow/acpflow/site"
 )
 
-// proveEvery is the pause between looks while both sides are not shown to be
+// proveEvery is the first pause between looks while both sides are not shown to be
 // alike yet; each look reads both etcds. Who is told to be impatient looks sooner.
 const proveEvery = 15 * time.Second
 
@@ -40,12 +40,13 @@ func (t *takeover) untilAlike(ctx workflow.Context) (activities.Evidence, error)
 		if err != nil || why == "" {
 			return evidence, err
 		}
-		if workflow.Now(ctx).Sub(began) >= t.site.Policy.Stall() {
+		waited, limit := workflow.Now(ctx).Sub(began), t.site.Policy.Stall()
+		if waited >= limit {
 			return activities.Evidence{}, gateFault("prove that both sides are alike",
 				"acpflow check repairs missed keys; surplus and different ones agree with operations; let every Machine run; then retry. The synchronizer stays until then",
-				"after %s they are not: %s", t.site.Policy.Stall(), clip(why, 4000))
+				"after %s they are not: %s", limit, clip(why, 4000))
 		}
-		if err := workflow.NewTimerWithOptions(ctx, min(proveEvery, t.site.Policy.Stall()/2), workflow.TimerOptions{Summary: clip("Not yet: "+why, 180)}).Get(ctx, nil); err != nil {
+		if err := workflow.NewTimerWithOptions(ctx, t.pace.next(min(proveEvery, limit/2), waited, limit), workflow.TimerOptions{Summary: clip("Not yet: "+why, 180)}).Get(ctx, nil); err != nil {
 			return activities.Evidence{}, err
 		}
 	}

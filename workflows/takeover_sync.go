@@ -78,6 +78,7 @@ func (t *takeover) putBack(ctx workflow.Context) (activities.Evidence, error) {
 		return activities.Evidence{Summary: summary, Host: t.to.Name}, nil
 	}
 	sync := newSync(t.site, t.to, &Progress{Request: t.out.Request})
+	sync.pace = &t.pace // another try of an undo goes on where the last one ended
 	now, err := sync.read(ctx, t.to)
 	if err != nil {
 		return activities.Evidence{}, err
