@@ -40,11 +40,13 @@ type reprotecting struct {
 	out              *Progress
 	sync             *syncing
 
-	sides    activities.Identity    // by roles and onePrimary
-	record   *activities.PairRecord // the new primary's; nil = it has none
-	capture  *activities.Divergence // the newest
-	captures int                    // taken by this run
-	proven   time.Time              // by proof
+	sides    activities.Identity               // by roles and onePrimary
+	record   *activities.PairRecord            // the new primary's; nil = it has none, or an older one
+	older    map[string]*activities.PairRecord // by side: those that are wrong unless the roles are
+	answered *string                           // the doubt about them that people were asked about; nil = not yet
+	capture  *activities.Divergence            // the newest
+	captures int                               // taken by this run
+	proven   time.Time                         // by proof
 }
 
 func newReprotect(s *site.Site, standby *site.Cluster, out *Progress) *reprotecting {

@@ -76,7 +76,8 @@ func (r *reprotecting) approval() Step {
 		StepInfo: StepInfo{ID: "reprotect.07-approve", Title: fmt.Sprintf("Other people approve that %s is overwritten, and %s is still the only primary", r.standby.Name, r.primary.Name),
 			Source: []string{"DR-41", "DR-43"}, Effect: Read, Strict: true, Calls: r.roleCalls()},
 		Ask: func(workflow.Context) (string, error) {
-			if r.follows() && r.capture.OnlyOld+r.capture.Different == 0 {
+			r.asked()
+			if r.follows() && r.capture.OnlyOld+r.capture.Different == 0 && r.doubt() == "" {
 				return "", nil // an earlier run was approved, and nothing is left to lose
 			}
 			return r.question() + " Overwrite " + r.standby.Name + "?", nil
@@ -94,12 +95,17 @@ func (r *reprotecting) lastLook() Step {
 			Source: []string{"DR-41", "DR-43"}, Effect: Write, Strict: true, Calls: append(r.captureCalls(), r.roleCalls()...)},
 		Ask: func(ctx workflow.Context) (string, error) {
 			asked = false
-			if err := r.take(ctx); err != nil || r.capture.Created == 0 {
+			if err := r.take(ctx); err != nil || r.capture.Created == 0 && !r.newDoubt() {
 				return "", err
 			}
 			asked = true
-			return fmt.Sprintf("Since the approval %d keys were created on %s that only it has. %s What is written there until the copy begins is captured and overwritten as well. Overwrite %s?",
-				r.capture.Created, r.standby.Name, r.question(), r.standby.Name), nil
+			since := fmt.Sprintf("%d keys were created on %s that only it has", r.capture.Created, r.standby.Name)
+			if r.newDoubt() {
+				since += ", and the records of who is primary have changed"
+			}
+			r.asked()
+			return fmt.Sprintf("Since the approval %s. %s What is written there until the copy begins is captured and overwritten as well. Overwrite %s?",
+				since, r.question(), r.standby.Name), nil
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			if _, err := r.look(ctx, true); err != nil {
@@ -133,6 +139,9 @@ func (r *reprotecting) question() string {
 	}
 	text += fmt.Sprintf(" Captured: the list %s on %s (SHA-256 %s), and %s's whole etcd, %s on %s (SHA-256 %s).",
 		d.File, orDash(d.Host), d.SHA256, r.standby.Name, d.Snapshot, orDash(cmp.Or(d.Facts["snapshotHost"], d.Host)), d.Digest)
+	if doubt := r.doubt(); doubt != "" {
+		return text + fmt.Sprintf(" %s leads to %s for every name server. ", r.site.Platform.Address, r.primary.Name) + doubt
+	}
 	if r.record == nil {
 		return text + fmt.Sprintf(" No takeover is recorded on %s: only the platform's name says that it is the primary.", r.primary.Name)
 	}

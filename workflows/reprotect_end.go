@@ -59,10 +59,7 @@ func (r *reprotecting) remember() Step {
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			record := activities.PairRecord{Primary: r.primary.Name, PrimaryUID: r.uid(r.primary), Standby: r.standby.Name, StandbyUID: r.uid(r.standby),
-				Since: workflow.Now(ctx).UTC(), Run: runID(ctx), Mode: ModeReprotect}
-			if r.record != nil { // what a person let go stays owed
-				record.Owed = r.record.Owed
-			}
+				Since: workflow.Now(ctx).UTC(), Run: runID(ctx), Mode: ModeReprotect, Owed: r.stillOwed()}
 			for _, cluster := range []string{r.primary.Name, r.standby.Name} {
 				if err := r.write(ctx, cluster, record); err != nil {
 					return activities.Evidence{}, err

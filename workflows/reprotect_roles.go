@@ -100,10 +100,14 @@ func (r *reprotecting) look(ctx workflow.Context, both bool) (activities.Evidenc
 		return activities.Evidence{}, err
 	}
 	evidence, err := r.judge(sides, address, both)
-	if err == nil {
-		r.sides, r.record = sides, recordOf(sides.Sides[r.primary.Name])
+	if err != nil {
+		return evidence, err
 	}
-	return evidence, err
+	r.sides, r.record, r.older = sides, recordOf(sides.Sides[r.primary.Name]), r.outdated(sides)
+	if len(r.older) > 0 {
+		r.record = nil // what it says and owes is of other roles
+	}
+	return evidence, r.sameDoubt()
 }
 
 // behindTheFence looks at the old side through its control planes only. A takeover
@@ -125,11 +129,12 @@ func (r *reprotecting) behindTheFence(ctx workflow.Context) (activities.SideIden
 // answers as the primary when any of this is so: the platform's name leads to it
 // for any name server; the other side carries the synchronizer and so follows
 // it; its own record says that it is the primary, and no newer record of the
-// other side says otherwise. What can't be read is not "no".
+// other side says otherwise. What can't be read is not "no". Records that are only
+// older than a takeover by hand are left to people, see doubt.
 func (r *reprotecting) judge(sides activities.Identity, address activities.PlatformAddress, both bool) (activities.Evidence, error) {
 	first, second := sides.Sides[r.primary.Name], sides.Sides[r.standby.Name]
 	evidence := activities.Evidence{
-		Summary: fmt.Sprintf("%s is the primary: %s leads there, %s", r.primary.Name, r.site.Platform.Address, saidBy(recordOf(first))),
+		Summary: fmt.Sprintf("%s is the primary: %s leads there, %s", r.primary.Name, r.site.Platform.Address, r.saidBy(sides)),
 		Facts: map[string]string{"primary": r.primary.Name, "standby": r.standby.Name,
 			"uid." + r.primary.Name: first.UID, "uid." + r.standby.Name: second.UID},
 	}
@@ -174,7 +179,7 @@ func (r *reprotecting) named(address activities.PlatformAddress, record *activit
 	name := r.site.Platform.Address
 	switch {
 	case address.Cluster == r.standby.Name:
-		return r.refuse("name the other cluster, or point it at "+r.primary.Name+" first", "%s leads to %s, so users work there: %s", name, r.standby.Name, answers(address))
+		return r.refuse("if that is right, "+r.primary.Name+" is the side to be overwritten: acpflow reprotect --cluster "+r.primary.Name+". Leave the name where the newest data is", "%s leads to %s, so users work there: %s", name, r.standby.Name, answers(address))
 	case address.Cluster != r.primary.Name:
 		return r.refuse(r.mendServers("mend the name servers, then retry", address, record), "both sides may answer as the primary: the name servers differ on where %s leads, or it leads to neither: %s", name, answers(address))
 	case !address.Agreed && (both || address.Contradicted):
@@ -202,41 +207,6 @@ func (r *reprotecting) mendServers(fix string, address activities.PlatformAddres
 		return fix + "; one that is gone for good, take out of dr.dns in the site document and start again"
 	}
 	return fix
-}
-
-// claims judges by what the last takeover left on each side.
-func (r *reprotecting) claims(first, second *activities.PairRecord, one, two activities.SideIdentity) error {
-	switch {
-	case first == nil && second != nil && second.PrimaryUID == two.UID:
-		return r.refuse("find out who took over; a failover by hand is recorded by nobody, so point the roles straight with acpflow failover or enable-sync",
-			"both sides answer as the primary: the record of %s says that it is the primary since %s, and %s has none", r.standby.Name, stamp(second.Since), r.primary.Name)
-	case first == nil:
-		return nil
-	case first.PrimaryUID != one.UID:
-		return r.refuse("find out who took over last; name that side's partner", "the record of %s says that %s (%s) is the primary since %s", r.primary.Name, first.Primary, first.PrimaryUID, stamp(first.Since))
-	case two.UID != "" && first.StandbyUID != "" && first.StandbyUID != two.UID:
-		return r.refuse("if it was installed anew, there is nothing to capture: acpflow enable-sync --cluster "+r.standby.Name,
-			"%s is another cluster (%s) than the one that %s took over from (%s)", r.standby.Name, two.UID, r.primary.Name, first.StandbyUID)
-	case second != nil && second.PrimaryUID == two.UID && !second.Since.Before(first.Since):
-		return r.refuse("find out who took over last; name that side's partner",
-			"both sides answer as the primary: %s says so since %s, and %s since %s", r.primary.Name, stamp(first.Since), r.standby.Name, stamp(second.Since))
-	}
-	return nil
-}
-
-// recordOf is a side's record; nil where it has none.
-func recordOf(s activities.SideIdentity) *activities.PairRecord {
-	if s.Record == nil || s.Record.PrimaryUID == "" && s.Record.Primary == "" {
-		return nil
-	}
-	return s.Record
-}
-
-func saidBy(record *activities.PairRecord) string {
-	if record == nil {
-		return "and no takeover is recorded"
-	}
-	return fmt.Sprintf("and the %s of %s says so", record.Mode, stamp(record.Since))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -381,7 +381,7 @@ func TestIdentifyRefusesTheWrongWayRound(t *testing.T) {
 	}{
 		"no synchronizer": {switchover, func(w *takeoverWorld) { w.sides.install("east", false) }, "acpflow enable-sync --cluster east"},
 		"on the primary":  {switchover, func(w *takeoverWorld) { w.sides.install("west", true) }, "west carries the synchronizer"},
-		"done already":    {switchover, func(w *takeoverWorld) { w.sides.install("east", false); w.name = "east" }, "acpflow reprotect"},
+		"done already":    {switchover, func(w *takeoverWorld) { w.sides.install("east", false); w.name = "east" }, "acpflow reprotect --cluster west"},
 		"name elsewhere":  {switchover, func(w *takeoverWorld) { w.name = "" }, "leads to neither"},
 		"primary alive":   {failover, func(*takeoverWorld) {}, "west answers"},
 	} {

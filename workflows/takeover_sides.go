@@ -123,7 +123,7 @@ func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 	case t.planned && t.halfDone(young, address):
 		t.resume(young.Record, address)
 	case t.planned && address.Cluster == t.to.Name && !young.Synchronizer:
-		return gateFault(op, "nothing is to be taken over; make "+t.from.Name+" its standby: acpflow reprotect",
+		return gateFault(op, "nothing is to be taken over; make "+t.from.Name+" its standby: acpflow reprotect --cluster "+t.from.Name,
 			"%s leads to %s already and %s carries no synchronizer: it is the primary", t.site.Platform.Address, t.to.Name, t.to.Name)
 	case t.planned && !young.Synchronizer:
 		return gateFault(op, t.protect()+" first, then start again; if "+t.from.Name+" is lost, acpflow failover",
