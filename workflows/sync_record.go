@@ -24,18 +24,26 @@ func (s *syncing) heeding(when func() bool) *syncing {
 
 func (s *syncing) heeded() bool { return s.heeds != nil && s.heeds() }
 
-// takenFrom refuses to overwrite a side that the other one took over from.
+// takenFrom refuses to overwrite a side that the other one took over from, and one that
+// is the primary itself by what was recorded last: then people have moved the name by
+// hand, and it holds what users wrote until they did.
 func (s *syncing) takenFrom(primary, standby activities.PluginView) error {
 	if !s.heeded() {
 		return nil
 	}
-	r := tookOver(side{s.primary.Name, primary.UID}, side{s.standby.Name, standby.UID}, primary.Record, standby.Record)
-	if r == nil {
-		return nil
+	young, old := side{s.primary.Name, primary.UID}, side{s.standby.Name, standby.UID}
+	refuse := func(format string, args ...any) error {
+		return gateFault("enable the synchronizer on "+old.name, "acpflow reprotect --cluster "+old.name+": it captures what only "+old.name+" holds, and asks, before it is overwritten", format, args...)
 	}
-	return gateFault("enable the synchronizer on "+s.standby.Name, "acpflow reprotect --cluster "+s.standby.Name+": it captures what only "+s.standby.Name+" holds, and asks, before it is overwritten",
-		"%s took over from %s with the %s of %s (run %s), and no reprotect has followed: what was written to %s and is not on %s would be lost",
-		s.primary.Name, s.standby.Name, r.Mode, stamp(r.TakenAt()), r.Run, s.standby.Name, s.primary.Name)
+	if r := tookOver(young, old, primary.Record, standby.Record); r != nil {
+		return refuse("%s took over from %s with the %s of %s (run %s), and no reprotect has followed: what was written to %s and is not on %s would be lost",
+			young.name, old.name, r.Mode, stamp(r.TakenAt()), r.Run, old.name, young.name)
+	}
+	if r := lastSettled(primary.Record, standby.Record); r != nil && r.PrimaryUID == old.uid {
+		return refuse("by the %s of %s (run %s) %s is the primary itself, and no record tells how %s became it: what was written to %s and is not on %s would be lost",
+			r.Mode, stamp(r.TakenAt()), r.Run, old.name, young.name, old.name, young.name)
+	}
+	return nil
 }
 
 // side is a cluster of a pair: its name in the site document and its UID.
@@ -64,4 +72,16 @@ func tookOver(young, old side, records ...*activities.PairRecord) *activities.Pa
 
 func isTakeover(r *activities.PairRecord) bool {
 	return r.Mode == ModeSwitchover || r.Mode == ModeFailover
+}
+
+// lastSettled is the record of the roles that were taken last. A takeover that did not
+// come to its end settles nothing: the name may never have moved.
+func lastSettled(records ...*activities.PairRecord) *activities.PairRecord {
+	var last *activities.PairRecord
+	for _, r := range records {
+		if r != nil && (r.Done || !isTakeover(r)) && (last == nil || r.TakenAt().After(last.TakenAt())) {
+			last = r
+		}
+	}
+	return last
 }

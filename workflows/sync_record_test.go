@@ -32,33 +32,43 @@ func TestEnableSyncDoesNotOverwriteWhatWasTakenOverFrom(t *testing.T) {
 	turned := westTook(func(r *activities.PairRecord) {
 		r.Primary, r.PrimaryUID, r.Standby, r.StandbyUID = "east", "uid-east", "west", "uid-west"
 	})
+	const took, leads = "and no reprotect has followed: what was written to east", "east is the primary itself, and no record tells how west became it: what was written to east"
+	by := func(r *activities.PairRecord, change func(*activities.PairRecord)) *activities.PairRecord {
+		out := *r
+		change(&out)
+		return &out
+	}
 	for name, c := range map[string]struct {
 		west, east *activities.PairRecord
-		refused    bool
+		refused    string // "" = it goes on
 	}{
-		"no record":                        {nil, nil, false},
-		"by the primary's record":          {westTook(nil), nil, true},
-		"by the standby's record":          {nil, westTook(func(r *activities.PairRecord) { r.Mode = "switchover" }), true},
-		"a takeover that is half done":     {westTook(func(r *activities.PairRecord) { r.Done = false }), nil, true},
-		"the standby's UID was not known":  {westTook(func(r *activities.PairRecord) { r.StandbyUID = "" }), nil, true},
-		"the primary was installed anew":   {nil, westTook(func(r *activities.PairRecord) { r.PrimaryUID = "uid-lost" }), true},
-		"the primary was renamed":          {westTook(func(r *activities.PairRecord) { r.Primary = "moscow" }), nil, true},
-		"the standby was installed anew":   {westTook(func(r *activities.PairRecord) { r.StandbyUID = "uid-lost" }), nil, false},
-		"the standby has an older role":    {westTook(nil), reprotected(-1), true},
-		"a reprotect has followed":         {reprotected(1), reprotected(1), false},
-		"it was killed between the sides":  {reprotected(1), westTook(nil), false},
-		"of the clusters that were before": {westTook(nil), func() *activities.PairRecord { r := reprotected(1); r.StandbyUID = "uid-lost"; return r }(), true},
-		"the other way round":              {nil, turned, false}, // a takeover by east that was terminated: the name still leads to west
+		"no record":                                                    {nil, nil, ""},
+		"by the primary's record":                                      {westTook(nil), nil, took},
+		"by the standby's record":                                      {nil, westTook(func(r *activities.PairRecord) { r.Mode = "switchover" }), took},
+		"a takeover that is half done":                                 {westTook(func(r *activities.PairRecord) { r.Done = false }), nil, took},
+		"the standby's UID was not known":                              {westTook(func(r *activities.PairRecord) { r.StandbyUID = "" }), nil, took},
+		"the primary was installed anew":                               {nil, westTook(func(r *activities.PairRecord) { r.PrimaryUID = "uid-lost" }), took},
+		"the primary was renamed":                                      {westTook(func(r *activities.PairRecord) { r.Primary = "moscow" }), nil, took},
+		"the standby was installed anew":                               {westTook(func(r *activities.PairRecord) { r.StandbyUID = "uid-lost" }), nil, ""},
+		"the standby has an older role":                                {westTook(nil), reprotected(-1), took},
+		"a reprotect has followed":                                     {reprotected(1), reprotected(1), ""},
+		"it was killed between the sides":                              {reprotected(1), westTook(nil), ""},
+		"of the clusters that were before":                             {westTook(nil), by(reprotected(1), func(r *activities.PairRecord) { r.StandbyUID = "uid-lost" }), took},
+		"a takeover by east that was terminated before the name moved": {nil, by(turned, func(r *activities.PairRecord) { r.Done = false }), ""},
+		"the name was moved back by hand after a takeover by east":     {nil, turned, leads},
+		"after a failover by hand":                                     {by(turned, func(r *activities.PairRecord) { r.Mode = "reprotect" }), by(turned, func(r *activities.PairRecord) { r.Mode = "reprotect" }), leads},
+		"a later reprotect has west as the primary":                    {reprotected(1), turned, ""},
+		"another cluster was the primary":                              {nil, by(turned, func(r *activities.PairRecord) { r.PrimaryUID = "uid-lost" }), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := syncWorld(t, "v4.1.0")
 			w.sides.remember("west", c.west)
 			w.sides.remember("east", c.east)
-			if !c.refused {
+			if c.refused == "" {
 				require.NoError(t, w.enable())
 				return
 			}
-			refusedFor(t, w, "sync.01-sides", "and no reprotect has followed: what was written to east and is not on west would be lost. Fix: acpflow reprotect --cluster east")
+			refusedFor(t, w, "sync.01-sides", c.refused+" and is not on west would be lost. Fix: acpflow reprotect --cluster east")
 		})
 	}
 }
