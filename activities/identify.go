@@ -29,10 +29,11 @@ type Identity struct {
 
 // SideIdentity is who one side is. Unless it is reachable, nothing but Why is known.
 type SideIdentity struct {
-	UID          string      `json:"uid,omitempty"` // of its namespace kube-system
-	Reachable    bool        `json:"reachable"`     // its API answers through a control plane and through its VIP
-	Why          string      `json:"why,omitempty"` // it is not
-	Synchronizer bool        `json:"synchronizer"`  // anything of the plugin etcd-sync is there
+	UID          string      `json:"uid,omitempty"`     // of its namespace kube-system
+	Reachable    bool        `json:"reachable"`         // its API answers through a control plane and through its VIP
+	Why          string      `json:"why,omitempty"`     // it is not
+	Synchronizer bool        `json:"synchronizer"`      // anything of the plugin etcd-sync is there that could copy
+	Carries      string      `json:"carries,omitempty"` // what that is, and what was left behind of one that was removed
 	Record       *PairRecord `json:"record,omitempty"`
 }
 
@@ -144,7 +145,7 @@ func (a *Sides) readIdentity(ctx context.Context, scope Scope, look *identityLoo
 	if err != nil {
 		return err
 	}
-	look.Synchronizer = len(view.Left()) > 0
+	look.Synchronizer, look.Carries = len(view.Left()) > 0, view.Carries()
 	record, err := recordOf(ctx, client)
 	if err != nil {
 		return err

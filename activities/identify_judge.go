@@ -70,6 +70,9 @@ func (in IdentifyInput) identity(looks []identityLook) Identity {
 			if l.Synchronizer {
 				out.Summary += " (carries the synchronizer)"
 			}
+			if l.Carries != "" {
+				out.Facts["etcd-sync on "+l.cluster.Name] = l.Carries
+			}
 			if l.Record != nil {
 				out.Facts["record of "+l.cluster.Name] = l.Record.String()
 			}

@@ -16,7 +16,7 @@ type InstallState struct {
 	Cluster      string `json:"cluster"`
 	Installed    bool   `json:"installed"`
 	UID          string `json:"uid,omitempty"`          // of namespace kube-system
-	Synchronizer bool   `json:"synchronizer,omitempty"` // it carries the plugin, so it is a standby
+	Synchronizer bool   `json:"synchronizer,omitempty"` // it carries what could copy, so it is a standby
 	Summary      string `json:"summary"`
 }
 
@@ -96,11 +96,14 @@ func (a *Cluster) healthy(ctx context.Context, in Scope) (InstallState, error) {
 	if err != nil {
 		return InstallState{}, err
 	}
-	_, carries, err := client.Plugin(ctx, syncplugin.Name)
-	if err != nil {
+	var view PluginView
+	if view.Plugin, view.Installed, err = client.Plugin(ctx, syncplugin.Name); err != nil {
 		return InstallState{}, err
 	}
-	out := InstallState{Cluster: in.Cluster, Installed: true, UID: uid, Synchronizer: carries}
+	if err := readWorkload(ctx, client, &view); err != nil {
+		return InstallState{}, err
+	}
+	out := InstallState{Cluster: in.Cluster, Installed: true, UID: uid, Synchronizer: len(view.Left()) > 0}
 	out.Summary = fmt.Sprintf("%s is installed (%s): %d of %d nodes Ready, platform %s", in.Cluster, uid, ready.Ready, ready.Total, module.Phase)
 	return out, nil
 }

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/acpflow/acpflow/internal/fault"
@@ -36,31 +35,12 @@ type PluginView struct {
 	Leader     string                `json:"leader,omitempty"` // Pod that the Lease names and that is there
 	Bootstrap  *kube.JobState        `json:"bootstrap,omitempty"`
 
+	// What a removed plugin may leave behind, judged when it was looked at.
+	Holder        string `json:"holder,omitempty"`        // who has the Lease, or may have: "" = nobody, or not looked at
+	LeaseFree     bool   `json:"leaseFree,omitempty"`     // nobody has the Lease
+	BootstrapOver bool   `json:"bootstrapOver,omitempty"` // the Job has ended, well or not
+
 	Record *PairRecord `json:"record,omitempty"` // what the side remembers of the pair, when it was asked for that
-}
-
-// Present reports whether anything of the plugin is there that could copy.
-func (v PluginView) Present() bool { return v.Installed || v.Deployment != nil || len(v.Pods) > 0 }
-
-// Left lists what is there of the plugin, for a message; nothing when it is gone.
-func (v PluginView) Left() []string {
-	var out []string
-	if v.Installed {
-		out = append(out, "ModuleInfo "+v.Plugin.Version)
-	}
-	if v.Deployment != nil {
-		out = append(out, "Deployment "+syncplugin.Deployment)
-	}
-	for _, p := range v.Pods {
-		out = append(out, "Pod "+p.Name)
-	}
-	if v.Lease != nil {
-		out = append(out, "Lease "+syncplugin.LeaseName)
-	}
-	if v.Bootstrap != nil {
-		out = append(out, "Job "+syncplugin.BootstrapJob)
-	}
-	return out
 }
 
 // ReadPluginInput names the side. With Record its record of the pair is read, too.
@@ -133,7 +113,7 @@ func readWorkload(ctx context.Context, c *kube.Client, view *PluginView) error {
 	}
 	j, found, err := c.Job(ctx, syncplugin.Namespace, syncplugin.BootstrapJob)
 	if found {
-		view.Bootstrap = &j
+		view.Bootstrap, view.BootstrapOver = &j, j.Complete || j.Failed
 	}
 	return err
 }
@@ -148,19 +128,6 @@ func readPods(ctx context.Context, c *kube.Client, view *PluginView) (err error)
 		view.Deployment = &d
 	}
 	return err
-}
-
-// readLeader reads which of the Pods leads.
-func readLeader(ctx context.Context, c *kube.Client, view *PluginView) error {
-	l, found, err := c.Lease(ctx, syncplugin.Namespace, syncplugin.LeaseName)
-	if err != nil || !found {
-		return err
-	}
-	view.Lease = &l
-	if slices.ContainsFunc(view.Pods, func(p kube.Pod) bool { return p.Name == l.Holder && !p.Deleting }) {
-		view.Leader = l.Holder
-	}
-	return nil
 }
 
 // choose decides by the version that is there, or would be installed.

@@ -27,7 +27,7 @@ type RemoveSyncInput struct {
 }
 
 // RemovePlugin uninstalls the synchronizer and confirms that nothing of it is
-// left. Unless both sides are alike, and every owner is there, it does not (DR-41):
+// left that could copy; what else is left behind the evidence names. Unless both sides are alike, and every owner is there, it does not (DR-41):
 // owner references could resolve wrongly, and Machine objects with the machines
 // behind them be deleted. That, what could not be told, and a removal that the
 // platform prevents, is fault.Gate.
@@ -42,7 +42,7 @@ func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, 
 		return Evidence{}, err
 	}
 	if len(view.Left()) == 0 {
-		return Evidence{Summary: syncplugin.Name + " is not installed", Host: in.Cluster}, nil
+		return Evidence{Summary: syncplugin.Name + " is not installed" + view.Behind(), Host: in.Cluster}, nil
 	}
 	check := func() (CheckView, error) { return a.FetchCheck(ctx, in.Scope) }
 	prove := func() (etcd.Proof, error) {
@@ -70,7 +70,7 @@ func (a *Sync) RemovePlugin(ctx context.Context, in RemoveSyncInput) (Evidence, 
 			return Evidence{}, err
 		}
 		if len(view.Left()) == 0 {
-			return Evidence{Summary: syncplugin.Name + " is removed and nothing of it is left", Host: in.Cluster}, nil
+			return Evidence{Summary: syncplugin.Name + " is removed and nothing of it is left that could copy" + view.Behind(), Host: in.Cluster}, nil
 		}
 		text := strings.Join(view.Left(), ", ")
 		if time.Now().After(end) {

@@ -82,15 +82,6 @@ func TestChooseByWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestPresentAndLeft(t *testing.T) {
-	assert.False(t, PluginView{Published: []string{"v4.1.0"}}.Present())
-	for _, v := range []PluginView{{Installed: true}, {Deployment: &kube.DeploymentState{}}, {Pods: []kube.Pod{{Name: "p"}}}} {
-		assert.True(t, v.Present())
-		assert.Len(t, v.Left(), 1)
-	}
-	assert.Len(t, PluginView{Lease: &kube.LeaseState{}, Bootstrap: &kube.JobState{}}.Left(), 2)
-}
-
 func TestRecreateTouchesOnlyWhatWasSeen(t *testing.T) {
 	old, other := kube.Pod{Name: "a", UID: "1"}, kube.Pod{Name: "b", UID: "2"}
 	renewed := kube.Pod{Name: "a", UID: "3"}

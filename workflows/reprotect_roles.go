@@ -122,7 +122,7 @@ func (r *reprotecting) behindTheFence(ctx workflow.Context) (activities.SideIden
 	if err := workflow.ExecuteActivity(quickRead(ctx, "Read the record of "+r.standby.Name), sidesView.ReadPairRecord, r.scope(r.standby)).Get(ctx, &record); err != nil {
 		return activities.SideIdentity{}, err
 	}
-	return activities.SideIdentity{UID: plugin.UID, Reachable: true, Synchronizer: len(plugin.Left()) > 0, Record: &record}, nil
+	return activities.SideIdentity{UID: plugin.UID, Reachable: true, Synchronizer: len(plugin.Left()) > 0, Carries: plugin.Carries(), Record: &record}, nil
 }
 
 // judge refuses while both sides answer as the primary, or may do so. A side
@@ -168,7 +168,7 @@ func (r *reprotecting) answering(first, second activities.SideIdentity, both boo
 		return r.refuse("give each cluster nodes and a VIP of its own in the site document", "%s and %s are one cluster: %s", r.primary.Name, r.standby.Name, first.UID)
 	case first.Synchronizer:
 		return r.refuse("name the side that shall be overwritten: acpflow reprotect --cluster "+r.primary.Name+", or do a switchover first",
-			"%s carries the synchronizer, so it is the standby and follows %s", r.primary.Name, r.standby.Name)
+			"%s carries the synchronizer%s, so it is the standby and follows %s", r.primary.Name, inBrackets(first.Carries), r.standby.Name)
 	}
 	return nil
 }

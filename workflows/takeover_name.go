@@ -89,7 +89,7 @@ func (t *takeover) noSynchronizer(ctx workflow.Context, c *site.Cluster) (string
 	if left := view.Left(); len(left) > 0 {
 		return "", gateFault("see that nothing copies", "abort, or remove it and retry", "a synchronizer is on %s: %s", c.Name, strings.Join(left, ", "))
 	}
-	return "no synchronizer on " + c.Name, nil
+	return "no synchronizer on " + c.Name + strings.Replace(view.Behind(), "; ", ", ", 1), nil
 }
 
 // etcdClosed demands that etcd's port of a side's VIP is closed, or owed.

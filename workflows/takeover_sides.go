@@ -119,7 +119,7 @@ func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 	switch {
 	case old.Synchronizer:
 		return gateFault(op, "name the other side, or remove the synchronizer from "+t.from.Name+" if a failover was done by hand",
-			"%s carries the synchronizer, as a standby does; it would copy over what users write on %s", t.from.Name, t.to.Name)
+			"%s carries the synchronizer%s, as a standby does; it would copy over what users write on %s", t.from.Name, inBrackets(old.Carries), t.to.Name)
 	case t.planned && t.halfDone(young, address):
 		t.resume(young.Record, address)
 	case t.planned && address.Cluster == t.to.Name && !young.Synchronizer:
@@ -133,6 +133,13 @@ func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 			"%s leads to %s and not to %s: %s", t.site.Platform.Address, orNeither(address.Cluster), t.from.Name, answers(address))
 	}
 	return nil
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }
 
 // readiness is the whole card of both sides, as acpflow check makes it, but

@@ -77,6 +77,15 @@ func (c *Client) Pods(ctx context.Context, namespace, selector string) ([]Pod, e
 	return out, nil
 }
 
+// Pod reads one Pod; found is false when there is none of that name.
+func (c *Client) Pod(ctx context.Context, namespace, name string) (pod Pod, found bool, err error) {
+	p, err := c.typed.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return pod, false, c.unlessMissing("read pod "+namespace+"/"+name, err)
+	}
+	return readPod(*p), true, nil
+}
+
 func readPod(p corev1.Pod) Pod {
 	out := Pod{Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Node: p.Spec.NodeName, Phase: string(p.Status.Phase),
 		Deleting: p.DeletionTimestamp != nil, Restarts: restarts(p), Created: p.CreationTimestamp.UTC()}
