@@ -84,9 +84,10 @@ func (t *takeover) machinesAsIs() string {
 	return "Machines of " + t.to.Name + " are not well, and an abort brings none of them back: " + t.ailing + ". "
 }
 
-// sameMachines refuses an approval that was given to Machines in another state.
+// sameMachines refuses an approval that was given to Machines in another state. Once the
+// name was told to move, nothing but the move helps.
 func (t *takeover) sameMachines() error {
-	if t.planned || t.asked == nil || t.ailing == "" || t.ailing == t.asked.ailing {
+	if t.planned || t.pointed != nil || t.asked == nil || t.ailing == "" || t.ailing == t.asked.ailing {
 		return nil
 	}
 	f := fault.New(fault.Refused, "point "+t.site.Platform.Address+" at "+t.to.Name, "", "retry and approve what is asked then; or abort",
