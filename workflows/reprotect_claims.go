@@ -119,7 +119,7 @@ func (r *reprotecting) sameDoubt() error {
 // are those of other roles.
 func (r *reprotecting) stillOwed() []activities.Owed {
 	if r.record != nil {
-		return r.record.Owed
+		return slices.DeleteFunc(slices.Clone(r.record.Owed), r.void)
 	}
 	var out []activities.Owed
 	for _, name := range []string{r.primary.Name, r.standby.Name} {

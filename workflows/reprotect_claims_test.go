@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,31 @@ func TestReprotectDoesNotPayThePortsOfAnOlderRecord(t *testing.T) {
 	require.Len(t, w.sides["east"].Record.Owed, 1)
 	assert.Equal(t, "edge", w.sides["east"].Record.Owed[0].Cluster)
 	assert.Equal(t, w.sides["east"].Record.Owed, w.status().Recovery.Owed)
+}
+
+// A port of the new primary that a failover could not close is needed by now: by the
+// synchronizer, or by users. It is not closed, and owed no more when all is done.
+func TestReprotectStrikesWhatThePrimaryNeeds(t *testing.T) {
+	for _, answer := range []workflows.Action{workflows.Approve, workflows.Abort} {
+		w := newReprotectWorld(t)
+		w.owes(2379)
+		for _, port := range []int{2379, 443} {
+			w.open[fmt.Sprintf("west:%d", port)] = true
+			w.sides["west"].Record.Owed = append(w.sides["west"].Record.Owed, activities.Owed{Cluster: "west", Action: activities.OwedClosePort, Port: port, Since: takenOver})
+		}
+		w.answers = []workflows.Action{answer}
+		err := w.run()
+		assert.Contains(t, w.history(), "ClosePort east:2379, capture")
+		assert.NotContains(t, w.history(), "ClosePort west")
+		if answer == workflows.Abort {
+			require.Error(t, err)
+			assert.Len(t, w.sides["west"].Record.Owed, 2, "the port is open, so it stays owed")
+			continue
+		}
+		require.NoError(t, err)
+		assert.Empty(t, w.sides["west"].Record.Owed)
+		assert.Contains(t, w.stepIn("reprotect.21-record").Evidence.Summary, "struck, because west needs it as the primary: close-port 2379 of west, close-port 443 of west")
+	}
 }
 
 // An approval is worth nothing for records that were not there when it was asked for.

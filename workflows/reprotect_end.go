@@ -60,13 +60,14 @@ func (r *reprotecting) remember() Step {
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
 			record := activities.PairRecord{Primary: r.primary.Name, PrimaryUID: r.uid(r.primary), Standby: r.standby.Name, StandbyUID: r.uid(r.standby),
 				Since: workflow.Now(ctx).UTC(), Run: runID(ctx), Mode: ModeReprotect, Owed: r.stillOwed()}
+			struck := r.struck()
 			for _, cluster := range []string{r.primary.Name, r.standby.Name} {
 				if err := r.write(ctx, cluster, record); err != nil {
 					return activities.Evidence{}, err
 				}
 			}
 			r.record, r.out.Recovery = &record, r.recovery(record)
-			return activities.Evidence{Summary: fmt.Sprintf("%s is the primary and %s its standby; %d changes are owed", r.primary.Name, r.standby.Name, len(record.Owed)),
+			return activities.Evidence{Summary: fmt.Sprintf("%s is the primary and %s its standby; %d changes are owed%s", r.primary.Name, r.standby.Name, len(record.Owed), struck),
 				Facts: map[string]string{"owed": fmt.Sprint(len(record.Owed)), "uid." + r.primary.Name: record.PrimaryUID, "uid." + r.standby.Name: record.StandbyUID}}, nil
 		},
 	}

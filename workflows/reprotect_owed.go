@@ -30,14 +30,14 @@ func isPort(o activities.Owed) bool    { return !isRestart(o) && !isNameServer(o
 // owed makes the changes that the takeover could not make because the old side
 // was away, and strikes each from the record when it is made.
 func (r *reprotecting) owed() Step {
-	return unless(r.nothingOwed("closed port", isPort), Step{
+	return unless(r.nothingOwed("closed port", r.toClose), Step{
 		StepInfo: StepInfo{
 			ID: "reprotect.04-owed", Title: "Close the ports of " + r.standby.Name + " that the takeover could not", Source: []string{"DR-42"}, Effect: Write,
 			Calls: []string{"what the record of " + r.primary.Name + " says is owed:", "connect to " + r.standby.Endpoint.VIP + " port PORT   # until it is refused",
 				"PUT /api/v1/namespaces/cpaas-system/configmaps/acpflow-pair   # on " + r.primary.Name + ", without what is paid"},
 		},
 		Do: func(ctx workflow.Context) (activities.Evidence, error) {
-			return r.pay(ctx, isPort, func(ctx workflow.Context, o activities.Owed) (activities.Evidence, error) {
+			return r.pay(ctx, r.toClose, func(ctx workflow.Context, o activities.Owed) (activities.Evidence, error) {
 				var a *activities.Forwarding
 				var evidence activities.Evidence
 				if o.Action != activities.OwedClosePort {

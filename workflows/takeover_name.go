@@ -43,8 +43,9 @@ func (t *takeover) lastLook() Step {
 func (t *takeover) lookCalls() []string {
 	var out []string
 	for _, c := range t.alive() {
+		unless := map[bool]string{false: ", unless that is owed"}[t.planned]
 		out = append(out, readPluginCall+"   # on "+c.Name+": nothing of it",
-			fmt.Sprintf("connect to %s port %d   # refused, and not forwarded", c.Endpoint.VIP, activities.EtcdPort))
+			fmt.Sprintf("connect to %s port %d   # refused, and not forwarded%s", c.Endpoint.VIP, activities.EtcdPort, unless))
 	}
 	if !t.planned {
 		out = append(out, "connect to the nodes and the VIP of "+t.from.Name+"   # no answer")
@@ -97,19 +98,18 @@ func (t *takeover) etcdClosed(ctx workflow.Context, c *site.Cluster) (string, er
 	if activities.Bare(c) {
 		return fmt.Sprintf("the VIP of %s is a node's own address, nothing forwards port %d", c.Name, activities.EtcdPort), nil
 	}
-	dead := !t.planned && c == t.from
-	if dead && t.owes(c.Name, activities.OwedClosePort, activities.EtcdPort) {
-		return fmt.Sprintf("port %d of %s is owed, and nothing answers there", activities.EtcdPort, c.Name), nil
+	if !t.planned && t.owes(c.Name, activities.OwedClosePort, activities.EtcdPort) {
+		return t.owedPort(c), nil
 	}
 	look := (&portBefore{site: t.site, cluster: c, port: activities.EtcdPort}).now
-	if dead {
+	if !t.planned {
 		look = func(ctx workflow.Context) (activities.PortState, error) {
 			return t.lookAtDead(ctx, c, activities.EtcdPort)
 		}
 	}
 	state, err := look(ctx)
 	switch {
-	case dead && away(ctx, err):
+	case !t.planned && away(ctx, err):
 		return fmt.Sprintf("port %d of %s was closed; its load balancer can't be reached now", activities.EtcdPort, c.Name), nil
 	case err != nil:
 		return "", err
@@ -325,7 +325,7 @@ func (t *takeover) lastQuestion() string {
 	}
 	text += t.machinesAsIs()
 	if owed := append(t.debts(), t.fresh...); len(owed) > 0 {
-		text += "Owed, because it could not be reached: " + debtText(owed) + ". "
+		text += "Owed, because it could not be reached: " + debtText(owed) + ". " + t.ownPortAsIs()
 	}
 	switch {
 	case t.planned && t.site.DR.Takeover.Fence && !activities.Bare(t.from):

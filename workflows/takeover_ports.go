@@ -42,9 +42,12 @@ func (t *takeover) fence() []Step {
 // dead as the side: then the change is owed, and done when it is back.
 func (t *takeover) closeOrOwe(id, title string, c *site.Cluster, port int) Step {
 	step := closePort(id, title, t.site, c, port)
-	if t.planned || c != t.from {
+	switch {
+	case t.planned:
 		step.Do = t.paying(c, port, step.Do)
 		return step
+	case c != t.from:
+		return t.closeOwn(step, c, port)
 	}
 	act := step.Do
 	step.Title += ", or owe it"
@@ -77,10 +80,10 @@ func (t *takeover) cannotBeTold(ctx workflow.Context, c *site.Cluster, port int,
 	return err == nil && !now.Configured && !now.Reachable
 }
 
-// lookAtDead is a quick look at the load balancer of a side that is down.
+// lookAtDead is a quick look at a load balancer that may be down, while users wait.
 func (t *takeover) lookAtDead(ctx workflow.Context, c *site.Cluster, port int) (activities.PortState, error) {
 	in := activities.PortInput{Scope: t.scope(c), Port: port}
-	return resultOf[activities.PortState](deadRead(ctx, fmt.Sprintf("Look at port %d of %s, which may be dead", port, c.Endpoint.VIP)), (*activities.Forwarding)(nil).LookAtPort, in)
+	return resultOf[activities.PortState](deadRead(ctx, fmt.Sprintf("Look at port %d of %s, whose load balancer may be dead", port, c.Endpoint.VIP)), (*activities.Forwarding)(nil).LookAtPort, in)
 }
 
 // away reports that an activity found nobody, also when it ran out of time over

@@ -31,6 +31,7 @@ type takeoverWorld struct {
 	name     string                             // cluster that the platform's name leads to
 	open     map[string]bool                    // "west 2379": forwarded
 	dead     bool                               // nothing of west answers
+	lame     bool                               // a machine of east's load balancer is down
 	machines map[string]activities.MachinesView // by cluster
 	owners   activities.Owners                  // of east
 	records  map[string]activities.PairRecord   // by cluster
@@ -204,7 +205,7 @@ func (w *takeoverWorld) nameAnswers() {
 // invariants hold whenever the name is moved.
 func (w *takeoverWorld) invariants() {
 	assert.False(w.t, w.sides.plugins["east"].Installed, "the name moves only when nothing copies")
-	assert.False(w.t, w.open["east 2379"], "the name moves only after every reachable 2379 is closed")
+	assert.True(w.t, w.lame && w.dead || !w.open["east 2379"], "the name moves only after every reachable 2379 is closed")
 	assert.True(w.t, w.dead || !w.open["west 2379"], "the name moves only after every reachable 2379 is closed")
 }
 
