@@ -155,11 +155,11 @@ func (s *syncing) judgeSides(primary, standby activities.PluginView, address act
 		return evidence, gateFault("enable the synchronizer on "+s.standby.Name, "find out which side is the primary; two synchronizers would copy in opposite directions",
 			"%s carries one: %s", s.primary.Name, strings.Join(primary.Left(), ", "))
 	case address.Cluster != s.primary.Name:
-		leads := "to " + address.Cluster
+		leads, fix := "to "+address.Cluster, "if users rightly work there, it is the primary: name "+s.primary.Name+" as the standby. Point the name at "+s.primary.Name+" only if nothing was written to "+address.Cluster+" through it"
 		if address.Cluster == "" {
-			leads = "to neither cluster"
+			leads, fix = "to neither cluster", "make every server lead to the side that holds what users wrote last, and name the other one as the standby"
 		}
-		return evidence, gateFault("enable the synchronizer on "+s.standby.Name, "point it at "+s.primary.Name+" first, or name the other cluster as standby",
+		return evidence, gateFault("enable the synchronizer on "+s.standby.Name, fix,
 			"%s leads %s: %s", s.site.Platform.Address, leads, answers(address))
 	}
 	if err := s.takenFrom(primary, standby); err != nil {

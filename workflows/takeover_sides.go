@@ -129,7 +129,7 @@ func (t *takeover) judgeSides(address activities.PlatformAddress) error {
 		return gateFault(op, t.protect()+" first, then start again; if "+t.from.Name+" is lost, acpflow failover",
 			"%s carries no synchronizer, so nothing shows that it holds what %s holds", t.to.Name, t.from.Name)
 	case t.planned && address.Cluster != t.from.Name:
-		return gateFault(op, "find out which side users work on; point the name at it first",
+		return gateFault(op, fmt.Sprintf("find out which side holds what users wrote last. If it is %[1]s, point the name at it first; if it is %[2]s, remove the synchronizer from it, then acpflow reprotect --cluster %[1]s", t.from.Name, t.to.Name),
 			"%s leads to %s and not to %s: %s", t.site.Platform.Address, orNeither(address.Cluster), t.from.Name, answers(address))
 	}
 	return nil

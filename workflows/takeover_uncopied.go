@@ -99,11 +99,13 @@ func (t *takeover) anAbort() string {
 }
 
 // protect is what makes the new side the standby: after a takeover by the old one that
-// is reprotect, because enable-sync captures nothing.
+// is reprotect, because enable-sync captures nothing; so it is after one by hand, of
+// which the records don't know.
 func (t *takeover) protect() string {
 	from, to := t.identity.Sides[t.from.Name], t.identity.Sides[t.to.Name]
 	verb := EnableSyncBook.Verb
-	if tookOver(side{t.from.Name, t.uid(t.from)}, side{t.to.Name, to.UID}, from.Record, to.Record) != nil {
+	last := lastSettled(from.Record, to.Record)
+	if tookOver(side{t.from.Name, t.uid(t.from)}, side{t.to.Name, to.UID}, from.Record, to.Record) != nil || last != nil && last.PrimaryUID == to.UID {
 		verb = ReprotectBook.Verb
 	}
 	return "acpflow " + verb + " --cluster " + t.to.Name
