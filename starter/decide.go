@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -96,8 +97,8 @@ func abort(ctx context.Context, c client.Client, id string, d workflows.Decision
 		return "", err
 	}
 	status, err := queryStatus(ctx, c, id)
-	if err == nil && status.Gate != nil && status.Gate.Undo {
-		return "", failf(exitBadInput, "run %s is undoing already and asks about step %s. Fix: acpflow decide %s --action retry", id, status.Gate.Step, id)
+	if err == nil && status.Gate != nil && !slices.Contains(status.Gate.Actions, workflows.Abort) {
+		return "", failf(exitBadInput, "run %s can't be aborted at its open gate, step %s: %s. Fix: %s", id, status.Gate.Step, status.Gate.Text(), decideHint(id, status.Gate))
 	}
 	if err == nil && status.Gate != nil {
 		if err := fillDecision(ctx, c, id, &d); err != nil {

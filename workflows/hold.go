@@ -60,6 +60,9 @@ func (r *run) stays(ctx workflow.Context, state *StepProgress, failed string, re
 // release waits until nothing holds the undo back any more. It returns false when a
 // person has decided that everything stays as it is.
 func (r *run) release(ctx workflow.Context, undo []int) (bool, error) {
+	if !r.cleared {
+		r.hold = nil // a cancellation is no word either: at a gate of this undo nobody was told yet
+	}
 	for !r.cleared {
 		i, err := r.mayUndo(ctx)
 		if err == nil {

@@ -88,7 +88,7 @@ type takeover struct {
 	plugin     *activities.PluginView               // the new side's synchronizer as it was found
 	machines   map[string]activities.MachinesView   // by cluster: what a later look is held against
 	seen       *activities.MachinesView             // of the new side, by the last look after the uninstall
-	ailing     string                               // in a failover: what is wrong with the new side's Machines, by the last look
+	ailing     *activities.MachinesView             // in a failover: the new side's Machines by the last look, when something is wrong with them
 	closed     []activities.Owed                    // what this run has done of what earlier ones owe
 	looked     *time.Time                           // when the last look found that nothing copies
 	drift      int                                  // by drifted: keys that would be missed; -1 = not known

@@ -27,7 +27,7 @@ func (t *takeover) soak() Step {
 				t.rec.RTO = t.times(began)
 			}
 			for looks := 1; ; looks++ {
-				view, err := t.machinesRunBut(ctx, t.to, t.seen, t.ailing) // approved with the name
+				view, err := t.machinesRunBut(ctx, t.to, t.baseline(), t.ailing) // approved with the name
 				if err != nil {
 					return view.Evidence, err
 				}

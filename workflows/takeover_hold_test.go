@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -302,6 +303,37 @@ func TestUndoOfACancelledTakeoverAsksFirst(t *testing.T) {
 			assert.Contains(t, w.step("failover.10-close-new").Error, "NOT undone, boss: test (it was held back: ")
 		})
 	}
+}
+
+// A cancellation is no word on a doubt, also of a run whose abort has just been refused
+// for it: whoever cancels need not have read that.
+func TestCancellationAfterARefusedAbortIsNoWord(t *testing.T) {
+	w, now := held(t, failover)
+	undo := workflows.Gate{}
+	w.answers = func(g workflows.Gate) *workflows.Decision {
+		d := workflows.Decision{Step: g.Step, Action: workflows.Abort, By: "boss", Reason: "test"}
+		switch {
+		case g.Undo:
+			undo, d.Action = g, workflows.Skip
+			w.nothingTakenBack()
+		case g.Step != "failover.13-point-dns":
+			return nil
+		}
+		*now = servers{}
+		return &d
+	}
+	for minute := 1; minute < 60; minute++ {
+		w.after(time.Duration(minute)*time.Minute, func() {
+			if g := w.status().Gate; g != nil && strings.Contains(g.Error, "NOT aborted") {
+				w.env.CancelWorkflow()
+				return
+			}
+			w.answerGate()
+		})
+	}
+	assert.Error(t, w.runBook(failover, takeoverRequest))
+	assert.Contains(t, undo.Actions, workflows.Abort, "a person may still say so")
+	w.nothingTakenBack()
 }
 
 // Neither can one that asks nobody, and nobody's abort is no word.

@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -24,16 +26,16 @@ func badMachines(v activities.MachinesView, c *site.Cluster) string {
 
 // machinesRun demands that every Machine runs, and none seen before has gone.
 func (t *takeover) machinesRun(ctx workflow.Context, c *site.Cluster, before *activities.MachinesView) (activities.MachinesView, error) {
-	return t.machinesRunBut(ctx, c, before, "")
+	return t.machinesRunBut(ctx, c, before, nil)
 }
 
 // machinesRunBut lets pass what a person has accepted.
-func (t *takeover) machinesRunBut(ctx workflow.Context, c *site.Cluster, before *activities.MachinesView, accepted string) (activities.MachinesView, error) {
+func (t *takeover) machinesRunBut(ctx workflow.Context, c *site.Cluster, before *activities.MachinesView, accepted *activities.MachinesView) (activities.MachinesView, error) {
 	view, err := t.lookAtMachines(ctx, c, before)
 	if err != nil {
 		return view, err
 	}
-	if bad := badMachines(view, c); bad != "" && bad != accepted {
+	if bad := badMachines(view, c); bad != "" && (accepted == nil || worse(view, *accepted)) {
 		return view, gateFault("look at the Machines of "+c.Name, "see kubectl get machines.platform.tkestack.io there; let them run, then retry", "%s", bad)
 	}
 	return view, nil
@@ -60,37 +62,73 @@ func (t *takeover) allMachinesRun(ctx workflow.Context) error {
 // wait: what is wrong with them is part of the question instead.
 func (t *takeover) machinesNow(ctx workflow.Context) (string, error) {
 	if t.planned {
-		view, err := t.machinesRun(ctx, t.to, t.seen)
+		view, err := t.machinesRun(ctx, t.to, t.baseline())
 		if err == nil {
 			t.seen = &view
 		}
 		return view.Summary, err
 	}
-	view, err := t.lookAtMachines(ctx, t.to, t.seen)
+	view, err := t.lookAtMachines(ctx, t.to, t.baseline())
 	if err != nil {
 		return "", err
 	}
-	if t.ailing = badMachines(view, t.to); t.ailing == "" {
-		t.seen = &view
+	if t.ailing = &view; badMachines(view, t.to) == "" {
+		t.ailing, t.seen = nil, &view
 	}
 	return view.Summary, nil
 }
 
-// machinesAsIs is the part of the last question that tells what is wrong with the Machines.
-func (t *takeover) machinesAsIs() string {
-	if t.ailing == "" {
-		return ""
+// baseline is what a look at the new side's Machines is held against: the last good
+// one after the uninstall or, where a person has let a bad one pass, that before it.
+func (t *takeover) baseline() *activities.MachinesView {
+	if before, ok := t.machines[t.to.Name]; ok && t.seen == nil {
+		return &before
 	}
-	return "Machines of " + t.to.Name + " are not well, and an abort brings none of them back: " + t.ailing + ". "
+	return t.seen
 }
 
-// sameMachines refuses an approval that was given to Machines in another state. Once the
+// worse reports whether a Machine fares worse than it did. Where a view names only some
+// of those that fare badly, their number tells.
+func worse(now, then activities.MachinesView) bool {
+	if now.Bad > then.Bad || now.Total == 0 && then.Total > 0 {
+		return true
+	}
+	was, is := ailments(then), ailments(now)
+	if len(was) < then.Bad || len(is) < now.Bad {
+		return false
+	}
+	return slices.ContainsFunc(is, func(a string) bool { return !slices.Contains(was, a) })
+}
+
+// ailments are what is wrong, a word for each Machine without its phase.
+func ailments(v activities.MachinesView) []string {
+	var out []string
+	for kind, list := range [][]string{v.NotRunning, v.Deleting, v.Gone} {
+		for _, text := range list {
+			if name, _, ok := strings.Cut(text, " "); ok && kind == 0 {
+				text = name
+			}
+			out = append(out, fmt.Sprint(kind, " ", text))
+		}
+	}
+	return out
+}
+
+// machinesAsIs is the part of the last question that tells what is wrong with the Machines.
+func (t *takeover) machinesAsIs() string {
+	if t.ailing == nil {
+		return ""
+	}
+	return "Machines of " + t.to.Name + " are not well, and an abort brings none of them back: " + badMachines(*t.ailing, t.to) + ". "
+}
+
+// noWorse refuses an approval that was given when the Machines fared better. Once the
 // name was told to move, nothing but the move helps.
-func (t *takeover) sameMachines() error {
-	if t.planned || t.pointed != nil || t.asked == nil || t.ailing == "" || t.ailing == t.asked.ailing {
+func (t *takeover) noWorse() error {
+	if t.planned || t.pointed != nil || t.asked == nil || t.ailing == nil || t.asked.ailing != nil && !worse(*t.ailing, *t.asked.ailing) {
 		return nil
 	}
 	f := fault.New(fault.Refused, "point "+t.site.Platform.Address+" at "+t.to.Name, "", "retry and approve what is asked then; or abort",
-		fmt.Errorf("since the question the Machines of %s have changed: %s", t.to.Name, t.ailing))
+		fmt.Errorf("since the question the Machines of %s fare worse: %s", t.to.Name, badMachines(*t.ailing, t.to)))
 	return temporal.NewNonRetryableApplicationError(clip(f.Error(), maxGateText), string(fault.Refused), nil)
 }

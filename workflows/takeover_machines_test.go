@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/workflows"
 )
 
@@ -25,6 +26,56 @@ func TestFailoverGoesOnWithAMachineThatDoesNotRun(t *testing.T) {
 	assert.Contains(t, w.asked("failover.13-point-dns"), "1 of 3 not Running: m2")
 	assert.Empty(t, w.parked("failover.12-last-look"))
 	assert.Contains(t, w.step("failover.12-last-look").Evidence.Summary, "1 of 3 not Running: m2")
+}
+
+// A Machine that has gone stays in what people are told, although a look let it pass.
+func TestFailoverTellsOfAMachineThatHasGone(t *testing.T) {
+	w := newTakeoverWorld(t).isDead()
+	gone := false
+	w.during["RemovePlugin"] = func() { gone = true }
+	instead(w.world, "CheckMachines", func(in activities.MachinesInput) any {
+		if !gone {
+			return w.machines["east"]
+		}
+		view := activities.MachinesView{Evidence: activities.Evidence{Summary: "2 Machines of east"}, Total: 2, Digest: "2"}
+		if in.Before != nil && in.Before.Total == 3 {
+			view.Summary, view.Gone, view.Bad = "2 Machines of east: 1 gone: m3", []string{"m3"}, 1
+		}
+		return view
+	})
+	w.answers = func(g workflows.Gate) *workflows.Decision {
+		if g.Step == "failover.08-look-again" {
+			return &workflows.Decision{Step: g.Step, Action: workflows.Skip, By: "boss", Reason: "m3 is lost"}
+		}
+		return nil
+	}
+	require.NoError(t, w.take(failover))
+	assert.Contains(t, w.asked("failover.13-point-dns"), "1 gone: m3")
+	assert.Equal(t, workflows.Done, w.step("failover.21-soak").State, "it was approved")
+}
+
+// Machines that come back while people approve ask nobody again.
+func TestFailoverAsksOnceWhenMachinesFareBetter(t *testing.T) {
+	w := newTakeoverWorld(t).isDead()
+	two := machinesOf("east", "")
+	two.Summary, two.Bad, two.NotRunning = "3 Machines of east: 2 not Running: m1 Failed, m2 Failed", 2, []string{"m1 Failed", "m2 Failed"}
+	w.during["RemovePlugin"] = func() { w.machines["east"] = two }
+	asked := 0
+	w.answers = func(g workflows.Gate) *workflows.Decision {
+		if g.Step == "failover.08-look-again" {
+			return &workflows.Decision{Step: g.Step, Action: workflows.Skip, By: "boss", Reason: "they will come back"}
+		}
+		if g.Step == "failover.13-point-dns" {
+			require.NotEmpty(t, g.Question, g.Error)
+			if asked++; asked == 1 {
+				w.machines["east"] = machinesOf("east", "not Running: m2 Starting")
+			}
+		}
+		return nil
+	}
+	require.NoError(t, w.take(failover))
+	assert.Equal(t, 1, asked)
+	assert.Equal(t, "east", w.name)
 }
 
 // What was approved is what was asked: Machines that fare worse since are asked about anew.
@@ -48,7 +99,7 @@ func TestFailoverAsksAgainWhenMachinesFareWorse(t *testing.T) {
 		return nil
 	}
 	require.NoError(t, w.take(failover))
-	assert.Contains(t, w.parked("failover.13-point-dns"), "since the question the Machines of east have changed: ")
+	assert.Contains(t, w.parked("failover.13-point-dns"), "since the question the Machines of east fare worse: ")
 	assert.Equal(t, 2, asked)
 	assert.Equal(t, "east", w.name)
 }

@@ -228,7 +228,7 @@ func (t *takeover) move(ctx workflow.Context, point func(workflow.Context) (acti
 			return activities.Evidence{}, refusedAs(err)
 		}
 		now := workflow.Now(ctx)
-		if err := cmp.Or(t.outOfDate(now), t.sameMachines()); err != nil {
+		if err := cmp.Or(t.outOfDate(now), t.noWorse()); err != nil {
 			return activities.Evidence{}, err
 		}
 		t.pointed = &now
@@ -258,7 +258,7 @@ type question struct {
 	at    time.Time
 	drift int // keys of the old side that the new one lacks or has otherwise; -1 = not known
 
-	ailing string // what was wrong with the new side's Machines
+	ailing *activities.MachinesView // the new side's Machines, when something was wrong with them
 }
 
 // outOfDate refuses an answer to a question that is older than an approval may be,

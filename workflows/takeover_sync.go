@@ -164,7 +164,9 @@ func (t *takeover) lookAgain() Step {
 			said, err := together(ctx,
 				func(ctx workflow.Context) (_ string, err error) {
 					machines, err = t.machinesRun(ctx, t.to, &before)
-					t.seen = &machines
+					if err == nil {
+						t.seen = &machines
+					}
 					return machines.Summary, err
 				},
 				func(ctx workflow.Context) (string, error) {
