@@ -26,21 +26,26 @@ func isNameServer(o activities.Owed) bool { return o.Action == activities.OwedNa
 // judgeServers decides whether to go on without the servers that gave no answer.
 func (t *takeover) judgeServers(ctx workflow.Context, address activities.PlatformAddress) error {
 	t.rec.Owed = slices.DeleteFunc(t.rec.Owed, isNameServer) // by an earlier try
-	op := "make " + t.to.Name + " the primary"
-	mute, update := t.mute(ctx, address), activities.UpdateServer(t.site)
-	_, down := address.Silent[update]
+	op, mute := "make "+t.to.Name+" the primary", t.mute(ctx, address)
 	switch {
 	case len(address.Silent) == 0:
 		return nil
 	case len(mute) < len(address.Silent) || t.planned && !t.owedBefore(mute):
 		return gateFault(op, "mend them; what was lost with "+t.from.Name+" take out of dr.dns in the site document, then start again",
 			"not every name server and resolver answers, so the name could not be moved and seen later: %s", answers(address))
-	case down && address.Cluster != t.to.Name:
+	case t.noUpdates(address):
 		return gateFault(op, "start it; if it is lost, let another server take the updates and name that in dr.dns.rfc2136.server, then start again",
-			"%s, which takes the updates of the zone, gives no answer, so the name could not be moved later: %s", update, answers(address))
+			"%s, which takes the updates of the zone, gives no answer, so the name could not be moved later: %s", activities.UpdateServer(t.site), answers(address))
 	}
 	t.rec.Owed = append(t.rec.Owed, mute...)
 	return nil
+}
+
+// noUpdates reports that the name is still to be moved, and that the server which
+// would move it gives no answer: no going on without it helps.
+func (t *takeover) noUpdates(address activities.PlatformAddress) bool {
+	_, down := address.Silent[activities.UpdateServer(t.site)]
+	return down && address.Cluster != t.to.Name
 }
 
 // mute are the debts for the servers that gave no answer. One that answers nonsense
@@ -92,7 +97,8 @@ func (t *takeover) unseen(servers []string) string {
 }
 
 // lookForSilent finds, when a failover tries again to move the name, the servers that
-// have fallen silent since they were looked at.
+// have fallen silent since they were looked at. Without the one that takes the updates
+// it can't go on before every other leads to the new side.
 func (t *takeover) lookForSilent(ctx workflow.Context) error {
 	t.fresh = nil
 	if t.planned || !t.tried {
@@ -101,6 +107,11 @@ func (t *takeover) lookForSilent(ctx workflow.Context) error {
 	address, err := t.lookUp(ctx)
 	if err != nil {
 		return err
+	}
+	if t.noUpdates(address) {
+		return gateFault("point "+t.site.Platform.Address+" at "+t.to.Name,
+			fmt.Sprintf("start it, then retry; if it is lost, let another server take the updates and name that in dr.dns.rfc2136.server, abort, then acpflow failover --cluster %s again", t.to.Name),
+			"%s, which takes the updates of the zone, gives no answer, and not every other server leads to %s: %s", activities.UpdateServer(t.site), t.to.Name, answers(address))
 	}
 	t.fresh = slices.DeleteFunc(t.mute(ctx, address), func(o activities.Owed) bool { return slices.Contains(t.spared(), o.Server) })
 	return nil

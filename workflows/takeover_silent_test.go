@@ -59,6 +59,11 @@ func newMute(w *takeoverWorld, servers ...string) *mute {
 	return m
 }
 
+// updatedByTheDead makes the server that dies the one that takes the updates.
+func (m *mute) updatedByTheDead() {
+	m.doc.DR.DNS = &site.DNS{Driver: site.DNSRFC2136, TTL: 30, Zone: "example.com", Authoritative: []string{"192.0.2.2", "198.18.0.3"}, RFC2136: &site.RFC2136{Server: "198.18.0.3"}}
+}
+
 // owedServers are those in a record.
 func owedServers(owed []activities.Owed) (out []string) {
 	for _, o := range owed {
@@ -101,10 +106,8 @@ func TestSilentServersThatStopATakeover(t *testing.T) {
 	}{
 		"a switchover waits for all": {switchover, func(*mute) {}, "take out of dr.dns"},
 		"nonsense is no silence":     {failover, func(m *mute) { m.garbled = []string{deadServer} }, "not every name server and resolver answers"},
-		"nobody takes the update": {failover, func(m *mute) {
-			m.doc.DR.DNS = &site.DNS{Driver: site.DNSRFC2136, TTL: 30, Zone: "example.com", Authoritative: []string{"192.0.2.2", "198.18.0.3"}, RFC2136: &site.RFC2136{Server: "198.18.0.3"}}
-		}, "198.18.0.3:53, which takes the updates of the zone, gives no answer"},
-		"none answers": {failover, func(m *mute) { m.fail["LookUpPlatform"] = unreachable("every name server") }, "no authoritative server answers"},
+		"nobody takes the update":    {failover, (*mute).updatedByTheDead, "198.18.0.3:53, which takes the updates of the zone, gives no answer"},
+		"none answers":               {failover, func(m *mute) { m.fail["LookUpPlatform"] = unreachable("every name server") }, "no authoritative server answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTakeoverWorld(t)
@@ -182,6 +185,70 @@ func TestDeclinedChangeIsAskedAgainWithTheSilentServers(t *testing.T) {
 	assert.Contains(t, last, "name-server 198.18.0.3:53")
 	assert.Equal(t, []string{deadServer}, m.moved)
 	assert.Equal(t, []string{deadServer}, owedServers(m.records["east"].Owed))
+}
+
+// The server that takes the updates dies before the name moves: nobody is asked to go
+// on without it, as every try would fail, and it is told what helps. With the name
+// moved everywhere else it is a server like any other.
+func TestServerOfTheUpdatesFallsSilentLater(t *testing.T) {
+	for name, c := range map[string]struct {
+		to   string // where the other servers lead then
+		half bool
+		mend bool // it is started
+	}{
+		"it is lost":               {to: "west"},
+		"lost with the name half":  {to: "west", half: true},
+		"it is started":            {to: "west", mend: true},
+		"lost with the name moved": {to: "east"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMute(newTakeoverWorld(t).isDead())
+			m.updatedByTheDead()
+			told := 0
+			instead(m.world, "PointPlatform", func(in activities.PointInput) any {
+				if told++; told == 1 {
+					m.servers, m.name, m.half = []string{deadServer}, c.to, c.half
+					return permanent(deadServer, fault.Unreachable)
+				}
+				m.name, m.half, m.moved = in.To, false, in.Spared
+				return activities.Evidence{Summary: "points"}
+			})
+			tries := 0
+			m.answers = func(g workflows.Gate) *workflows.Decision {
+				if g.Step != "failover.13-point-dns" || g.Question != "" {
+					return nil
+				}
+				if tries++; tries == 3 {
+					return nil
+				}
+				if tries == 2 && c.mend {
+					m.servers = nil
+				}
+				return &workflows.Decision{Step: g.Step, Action: workflows.Retry, By: "boss"}
+			}
+			err := m.take(failover)
+			last := m.gates[len(m.gates)-1]
+			if c.to == "east" {
+				require.NoError(t, err)
+				assert.Contains(t, last.Question, "Go on without "+deadServer)
+				assert.Equal(t, []string{deadServer}, m.moved)
+				assert.Equal(t, []string{deadServer}, owedServers(m.records["east"].Owed))
+				return
+			}
+			assert.NotContains(t, last.Question, "Go on without")
+			assert.Contains(t, last.Error, deadServer+", which takes the updates of the zone, gives no answer, and not every other server leads to east")
+			assert.Contains(t, last.Error, "name that in dr.dns.rfc2136.server, abort, then acpflow failover --cluster east again")
+			assert.Empty(t, m.moved)
+			assert.Empty(t, owedServers(m.records["east"].Owed))
+			if c.mend {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			assert.Equal(t, 3, tries)
+			assert.Equal(t, 1, told, "the dead server is not told again")
+		})
+	}
 }
 
 // A debt that can't be written down is none, and nothing goes on without the server.
