@@ -37,11 +37,12 @@ func (g ServiceGroup) expected() int {
 // Retry is the group for another try, from what the first one saw and what is
 // there now. Of the first Pods those that are still there are restarted; the
 // others came after them, and are waited for and never deleted. As many must be
-// ready as are there, and no more than there were.
+// ready as are there, and no more than there were. Where none was to be restarted
+// and nothing is there any more, the service is not installed.
 func (g ServiceGroup) Retry(now []kube.Pod) ServiceGroup {
 	most := len(g.Restarts())
 	out := g
-	out.Pods, out.Again, out.Want = nil, true, 0
+	out.Pods, out.Again, out.Want = nil, most > 0 || len(now) > 0, 0
 	for _, p := range now {
 		if slices.ContainsFunc(g.Pods, func(first kube.Pod) bool { return first.UID == p.UID }) {
 			out.Pods = append(out.Pods, p)

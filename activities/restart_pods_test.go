@@ -231,3 +231,36 @@ func TestRetryOfARestart(t *testing.T) {
 	}
 	assert.Equal(t, 3, first.Retry(w.list()).Want, "no more than there were")
 }
+
+// What a message says to delete is deleted: then there is nothing to wait for.
+func TestRetryAfterTheLeftoversAreDeleted(t *testing.T) {
+	for name, left := range map[string]*corev1.Pod{
+		"it had ended":                of("ReplicaSet", "a", "good", evicted),
+		"it was going on a dead node": of("StatefulSet", "a", "dead", going),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPodWorld(t, left)
+			first := ServiceGroup{Pods: w.list()}
+			for _, g := range []ServiceGroup{first, first.Retry(w.list())} {
+				_, err := w.restart(g, time.Hour)
+				assert.ErrorContains(t, err, "x has no Pod that could come back", "still there: at once")
+			}
+			require.NoError(t, w.typed.Tracker().Delete(podsResource, platformNamespace, "a"))
+			text, err := w.restart(first.Retry(w.list()), time.Hour)
+			require.NoError(t, err)
+			assert.Equal(t, "x is not installed", text)
+
+			require.NoError(t, w.typed.Tracker().Add(of("ReplicaSet", "came", "good", func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse })))
+			_, err = w.restart(first.Retry(w.list()), 0)
+			assert.ErrorContains(t, err, "0 of 1 Pods are ready", "what has come must get ready")
+			assert.Empty(t, w.deleted)
+		})
+	}
+	w := newPodWorld(t, of("ReplicaSet", "a", "good"))
+	w.barren = true
+	first := ServiceGroup{Pods: w.list()}
+	_, err := w.restart(first, 0)
+	require.Error(t, err)
+	_, err = w.restart(first.Retry(w.list()), 0)
+	assert.ErrorContains(t, err, "0 of 1 Pods are ready", "what this run has deleted was installed")
+}

@@ -122,6 +122,25 @@ func TestRetriedRestartDeletesNoSuccessor(t *testing.T) {
 	}
 }
 
+// What is left over of a service that is not installed stops 03; with it deleted, as
+// the message says, a retry goes on and says that the service is not installed.
+func TestRetriedRestartOfWhatIsNotInstalled(t *testing.T) {
+	w := newTakeoverWorld(t)
+	group := activities.AfterSync[0]
+	w.pods[group.Selector] = []kube.Pod{{Namespace: "cpaas-system", Name: "old", UID: "old", Phase: "Failed"}}
+	restarts := w.countRestarts()
+	instead(w.world, "RestartServices", func(in activities.ServicesInput) any {
+		if *restarts = append(*restarts, in); len(*restarts) == 1 {
+			return permanent("Elasticsearch has no Pod that could come back", fault.Stalled)
+		}
+		return activities.Evidence{Summary: "restarted"}
+	})
+	w.retries("switchover.03-elasticsearch", func() { delete(w.pods, group.Selector) })
+	require.NoError(t, w.take(switchover))
+	assert.Equal(t, []activities.ServiceGroup{group}, (*restarts)[1].Groups, "without Pods, and not as another try")
+	assert.Contains(t, w.status().Recovery.NotInstalled, "Elasticsearch")
+}
+
 func TestRetriedWarlockDeletesNoSuccessor(t *testing.T) {
 	w := newTakeoverWorld(t)
 	w.withWorkloads("edge")

@@ -63,7 +63,9 @@ func (t *takeover) toRestart(ctx workflow.Context, id string, groups []activitie
 		return nil, err
 	}
 	if first != nil {
-		return retryOf(first, found), nil
+		again := retryOf(first, found)
+		t.noneOf(again)
+		return again, nil
 	}
 	t.lists[id] = found
 	t.noneOf(found)
@@ -126,7 +128,7 @@ func (t *takeover) restarted(cluster string, pods []kube.Pod) {
 func (t *takeover) noneOf(groups []activities.ServiceGroup) bool {
 	none := true
 	for _, g := range groups {
-		if len(g.Pods) > 0 {
+		if len(g.Pods) > 0 || g.Again {
 			none = false
 			continue
 		}
