@@ -25,16 +25,17 @@ const RecordConfigMap = platformNamespace + "/" + recordName
 // PairRecord is who is primary and who is standby, as the last takeover or
 // reprotection left them (DR-41, DR-43). The UIDs are those of the namespaces kube-system.
 type PairRecord struct {
-	Primary    string    `json:"primary"` // name of the cluster in the site document
-	PrimaryUID string    `json:"primaryUID"`
-	Standby    string    `json:"standby"`
-	StandbyUID string    `json:"standbyUID,omitempty"` // "" when it could not be asked
-	Since      time.Time `json:"since"`                // when the roles were taken, by Temporal's clock
-	Run        string    `json:"run"`                  // workflow id and run id of who wrote it
-	Mode       string    `json:"mode"`                 // switchover, failover or reprotect
-	Owed       []Owed    `json:"owed,omitempty"`       // what could not be done while a side was away
-	Done       bool      `json:"done,omitempty"`       // a takeover: it came to its end; else it may be half done
-	Taken      time.Time `json:"taken,omitzero"`       // when the roles were taken, in a record that an undo has put back at Since
+	Primary    string     `json:"primary"` // name of the cluster in the site document
+	PrimaryUID string     `json:"primaryUID"`
+	Standby    string     `json:"standby"`
+	StandbyUID string     `json:"standbyUID,omitempty"` // "" when it could not be asked
+	Since      time.Time  `json:"since"`                // when the roles were taken, by Temporal's clock
+	Run        string     `json:"run"`                  // workflow id and run id of who wrote it
+	Mode       string     `json:"mode"`                 // switchover, failover or reprotect
+	Owed       []Owed     `json:"owed,omitempty"`       // what could not be done while a side was away
+	Done       bool       `json:"done,omitempty"`       // a takeover: it came to its end; else it may be half done
+	Moved      *time.Time `json:"moved,omitempty"`      // a takeover: when the platform's name was first told to lead to Primary, written before it is; nil = it was not
+	Taken      time.Time  `json:"taken,omitzero"`       // when the roles were taken, in a record that an undo has put back at Since
 }
 
 // TakenAt is when the roles were taken.

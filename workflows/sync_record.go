@@ -39,11 +39,16 @@ func (s *syncing) takenFrom(primary, standby activities.PluginView) error {
 		return refuse("%s took over from %s with the %s of %s (run %s), and no reprotect has followed: what was written to %s and is not on %s would be lost",
 			young.name, old.name, r.Mode, stamp(r.TakenAt()), r.Run, old.name, young.name)
 	}
-	if r := lastSettled(primary.Record, standby.Record); r != nil && r.PrimaryUID == old.uid {
-		return refuse("by the %s of %s (run %s) %s is the primary itself, and no record tells how %s became it: what was written to %s and is not on %s would be lost",
-			r.Mode, stamp(r.TakenAt()), r.Run, old.name, young.name, old.name, young.name)
+	r := lastSettled(primary.Record, standby.Record)
+	switch {
+	case r == nil || r.PrimaryUID != old.uid:
+		return nil
+	case mayHaveMoved(r):
+		return refuse("the %s of %s (run %s) told the name to lead to %s at %s and did not come to its end, and no record tells how %s became the primary after it: what was written to %s and is not on %s would be lost",
+			r.Mode, stamp(r.TakenAt()), r.Run, old.name, stamp(*r.Moved), young.name, old.name, young.name)
 	}
-	return nil
+	return refuse("by the %s of %s (run %s) %s is the primary itself, and no record tells how %s became it: what was written to %s and is not on %s would be lost",
+		r.Mode, stamp(r.TakenAt()), r.Run, old.name, young.name, old.name, young.name)
 }
 
 // side is a cluster of a pair: its name in the site document and its UID.
@@ -74,12 +79,12 @@ func isTakeover(r *activities.PairRecord) bool {
 	return r.Mode == ModeSwitchover || r.Mode == ModeFailover
 }
 
-// lastSettled is the record of the roles that were taken last. A takeover that did not
-// come to its end settles nothing: the name may never have moved.
+// lastSettled is the record of the roles that were taken last. A takeover that ended
+// before it told the name to move settles nothing.
 func lastSettled(records ...*activities.PairRecord) *activities.PairRecord {
 	var last *activities.PairRecord
 	for _, r := range records {
-		if r != nil && (r.Done || !isTakeover(r)) && (last == nil || r.TakenAt().After(last.TakenAt())) {
+		if r != nil && (r.Done || !isTakeover(r) || mayHaveMoved(r)) && (last == nil || r.TakenAt().After(last.TakenAt())) {
 			last = r
 		}
 	}

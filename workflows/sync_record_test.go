@@ -32,6 +32,7 @@ func TestEnableSyncDoesNotOverwriteWhatWasTakenOverFrom(t *testing.T) {
 	turned := westTook(func(r *activities.PairRecord) {
 		r.Primary, r.PrimaryUID, r.Standby, r.StandbyUID = "east", "uid-east", "west", "uid-west"
 	})
+	may := "told the name to lead to east at " + takenOver.UTC().Format("2006-01-02 15:04:05 UTC") + " and did not come to its end, and no record tells how west became the primary after it: what was written to east"
 	const took, leads = "and no reprotect has followed: what was written to east", "east is the primary itself, and no record tells how west became it: what was written to east"
 	by := func(r *activities.PairRecord, change func(*activities.PairRecord)) *activities.PairRecord {
 		out := *r
@@ -55,6 +56,8 @@ func TestEnableSyncDoesNotOverwriteWhatWasTakenOverFrom(t *testing.T) {
 		"it was killed between the sides":                              {reprotected(1), westTook(nil), ""},
 		"of the clusters that were before":                             {westTook(nil), by(reprotected(1), func(r *activities.PairRecord) { r.StandbyUID = "uid-lost" }), took},
 		"a takeover by east that was terminated before the name moved": {nil, by(turned, func(r *activities.PairRecord) { r.Done = false }), ""},
+		"that may have moved the name":                                 {nil, by(turned, func(r *activities.PairRecord) { r.Done, r.Moved = false, new(takenOver) }), may},
+		"a later reprotect followed that one":                          {reprotected(1), by(turned, func(r *activities.PairRecord) { r.Done, r.Moved = false, new(takenOver) }), ""},
 		"the name was moved back by hand after a takeover by east":     {nil, turned, leads},
 		"after a failover by hand":                                     {by(turned, func(r *activities.PairRecord) { r.Mode = "reprotect" }), by(turned, func(r *activities.PairRecord) { r.Mode = "reprotect" }), leads},
 		"a later reprotect has west as the primary":                    {reprotected(1), turned, ""},
@@ -96,6 +99,15 @@ func TestInstallPairDoesNotOverwriteWhatWasTakenOverFrom(t *testing.T) {
 	err := w.run(r)
 	require.ErrorContains(t, err, "at step sync.01-sides")
 	require.ErrorContains(t, err, "acpflow reprotect --cluster east")
+	assert.False(t, w.called("InstallPlugin") || w.called("OpenPort"))
+
+	w = newPairWorld(t)
+	w.has("west", false)
+	w.has("east", false)
+	w.name = "west"
+	w.sides.remember("east", &activities.PairRecord{Primary: "east", PrimaryUID: "uid-east", Standby: "west", StandbyUID: "uid-west", Since: takenOver, Run: "switchover/lab/east",
+		Mode: "switchover", Moved: new(takenOver)})
+	require.ErrorContains(t, w.run(r), "told the name to lead to east")
 	assert.False(t, w.called("InstallPlugin") || w.called("OpenPort"))
 
 	w = newPairWorld(t)

@@ -97,6 +97,7 @@ type takeover struct {
 	scripts    int                                  // times the script for Elasticsearch was begun
 	coreDNS    int                                  // times coredns was restarted
 	pointed    *time.Time                           // when the name was first told to change
+	said       *time.Time                           // when the record said so, before that
 	tried      bool                                 // the move of the name has failed once
 	fresh      []activities.Owed                    // servers that have fallen silent since, which people are asked about
 	led        *time.Time                           // when it led to the new side for every server

@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,6 +166,7 @@ func (t *takeover) record() Step {
 			}
 			back := *t.before
 			back.Taken, back.Since, back.Run = t.before.TakenAt(), workflow.Now(ctx).UTC(), runID(ctx)
+			back.Moved = cmp.Or(back.Moved, t.toldBefore())
 			return t.write(ctx, t.to, back)
 		},
 	}
@@ -173,7 +175,7 @@ func (t *takeover) record() Step {
 // entry is what is recorded.
 func (t *takeover) entry(ctx workflow.Context) activities.PairRecord {
 	return activities.PairRecord{Primary: t.to.Name, PrimaryUID: t.rec.ToUID, Standby: t.from.Name, StandbyUID: t.rec.FromUID,
-		Since: workflow.Now(ctx).UTC(), Run: runID(ctx), Mode: t.rec.Mode, Owed: t.debts()}
+		Since: workflow.Now(ctx).UTC(), Run: runID(ctx), Mode: t.rec.Mode, Owed: t.debts(), Moved: t.told()}
 }
 
 func (t *takeover) write(ctx workflow.Context, on *site.Cluster, record activities.PairRecord) (activities.Evidence, error) {
@@ -189,7 +191,8 @@ func (t *takeover) pointName() Step {
 	if t.site.DR.DNS != nil {
 		step.Waits = float64(t.site.DR.DNS.TTL)
 	}
-	step.Calls = append(append([]string{"# the last look again, right before:"}, t.lookCalls()...), step.Calls...)
+	step.Calls = slices.Concat([]string{"# the last look again, right before:"}, t.lookCalls(),
+		[]string{"PUT /api/v1/namespaces/cpaas-system/configmaps/acpflow-pair   # on " + t.to.Name + ": the name is told to lead there"}, step.Calls)
 	point := pointDo(t.site, t.to, "Point "+t.site.Platform.Address+" at "+t.to.Name, t.spared)
 	step.Ask = func(ctx workflow.Context) (string, error) {
 		if err := t.lookForSilent(ctx); err != nil {
@@ -221,16 +224,10 @@ func (t *takeover) move(ctx workflow.Context, point func(workflow.Context) (acti
 		return activities.Evidence{}, t.notYet(err)
 	}
 	if t.pointed == nil || !t.halfMoved(ctx) {
-		_, err := together(ctx,
-			func(ctx workflow.Context) (string, error) { _, err := t.nothingCopies(ctx); return "", err },
-			func(ctx workflow.Context) (string, error) { return t.drifted(ctx), nil })
-		if err != nil {
-			return activities.Evidence{}, refusedAs(err)
-		}
-		now := workflow.Now(ctx)
-		if err := cmp.Or(t.outOfDate(now), t.noWorse()); err != nil {
+		if err := t.mayMove(ctx); err != nil {
 			return activities.Evidence{}, err
 		}
+		now := workflow.Now(ctx)
 		t.pointed = &now
 	}
 	evidence, err := point(ctx)

@@ -207,6 +207,7 @@ func (w *takeoverWorld) invariants() {
 	assert.False(w.t, w.sides.plugins["east"].Installed, "the name moves only when nothing copies")
 	assert.True(w.t, w.lame && w.dead || !w.open["east 2379"], "the name moves only after every reachable 2379 is closed")
 	assert.True(w.t, w.dead || !w.open["west 2379"], "the name moves only after every reachable 2379 is closed")
+	assert.NotNil(w.t, w.records["east"].Moved, "the name moves only when the record says so")
 }
 
 func (w *takeoverWorld) podAnswers() {

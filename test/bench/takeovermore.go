@@ -60,13 +60,18 @@ func (p *plainTakeover) nothingCopies(ctx context.Context, machines *activities.
 
 func (p *plainTakeover) record(ctx context.Context, on string, uids map[string]string) error {
 	_, err := call(ctx, p, p.sides().WritePairRecord, activities.WriteRecordInput{Scope: p.scope(on), Record: activities.PairRecord{
-		Primary: p.to, PrimaryUID: uids[p.to], Standby: p.from, StandbyUID: uids[p.from], Since: time.Now().UTC(), Run: p.runID(), Mode: "switchover"}})
+		Primary: p.to, PrimaryUID: uids[p.to], Standby: p.from, StandbyUID: uids[p.from], Since: time.Now().UTC(), Run: p.runID(), Mode: "switchover", Moved: p.moved}})
 	return err
 }
 
-// point looks once more right before it acts, as the runbook does after a quick approval.
-func (p *plainTakeover) point(ctx context.Context, machines *activities.MachinesView, mark *etcd.Mark) error {
+// point looks once more right before it acts, as the runbook does after a quick approval,
+// and records that the name moves.
+func (p *plainTakeover) point(ctx context.Context, uids map[string]string, machines *activities.MachinesView, mark *etcd.Mark) error {
 	if err := p.nothingCopies(ctx, machines, mark); err != nil {
+		return err
+	}
+	p.moved = new(time.Now().UTC())
+	if err := p.record(ctx, p.to, uids); err != nil {
 		return err
 	}
 	_, err := call(ctx, p, p.dns().PointPlatform, activities.PointInput{Scope: p.scope(p.to), To: p.to})

@@ -24,6 +24,7 @@ type plainTakeover struct {
 	from  string // the primary until now
 	to    string
 	hosts *activities.Hosts
+	moved *time.Time // when the name was told to move
 
 	mu      sync.Mutex
 	calls   map[string]int     // activities by name

@@ -37,7 +37,7 @@ func (p *plainTakeover) groups() [][]plainStep {
 		},
 		{{"12-last-look", func(ctx context.Context) error { return p.nothingCopies(ctx, &machines, &mark) }}},
 		{{"12-record", func(ctx context.Context) error { return p.record(ctx, p.to, uids) }}},
-		{{"13", func(ctx context.Context) error { return p.point(ctx, &machines, &mark) }}},
+		{{"13", func(ctx context.Context) error { return p.point(ctx, uids, &machines, &mark) }}},
 		{{"14", p.nodesSee}, {"15", p.podsSee}},
 		{{"16", func(ctx context.Context) error {
 			_, err := call(ctx, p, (&activities.Page{Hosts: p.hosts}).CheckPage, activities.PageInput{Scope: p.scope(p.to), To: p.to, UID: uids[p.to]})
