@@ -37,22 +37,28 @@ func (g ServiceGroup) expected() int {
 // Retry is the group for another try, from what the first one saw and what is
 // there now. Of the first Pods those that are still there are restarted; the
 // others came after them, and are waited for and never deleted. As many must be
-// ready as are there, and no more than there were. Where none was to be restarted
-// and nothing is there any more, the service is not installed.
+// ready as the first try was to restart. Where that was none and nothing is there
+// any more, the service is not installed.
 func (g ServiceGroup) Retry(now []kube.Pod) ServiceGroup {
-	most := len(g.Restarts())
 	out := g
-	out.Pods, out.Again, out.Want = nil, most > 0 || len(now) > 0, 0
+	out.Pods, out.Going, out.Want = nil, nil, len(g.Restarts())
+	out.Again = out.Want > 0 || len(now) > 0
 	for _, p := range now {
-		if slices.ContainsFunc(g.Pods, func(first kube.Pod) bool { return first.UID == p.UID }) {
-			out.Pods = append(out.Pods, p)
+		at := slices.IndexFunc(g.Pods, func(first kube.Pod) bool { return first.UID == p.UID })
+		if at < 0 {
+			continue
 		}
-		if p.Alive() {
-			out.Want = min(out.Want+1, most)
+		out.Pods = append(out.Pods, p)
+		if g.Pods[at].Alive() && p.Deleting {
+			out.Going = append(out.Going, p.UID)
 		}
 	}
 	return out
 }
+
+// counted reports that a successor of one of the group's Pods is among those that
+// are expected.
+func (g ServiceGroup) counted(p kube.Pod) bool { return p.Alive() || slices.Contains(g.Going, p.UID) }
 
 // judge tells how far the group is by the Pods that are there now. lost are the
 // nodes, of Pods that are going, that are away, and how.
@@ -68,7 +74,7 @@ func (g ServiceGroup) judge(now []kube.Pod, lost map[string]string) comeback {
 			if away {
 				text, behind = fmt.Sprintf("is deleted and counts as gone: its node %s %s", p.Node, lost[p.Node]), p.StaysBehind()
 			}
-			if behind && g.Pods[at].Alive() { // it would have had a successor
+			if behind && g.counted(g.Pods[at]) { // it would have had a successor
 				expected--
 				text += ", and nothing comes in its place before that"
 			}

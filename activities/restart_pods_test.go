@@ -203,7 +203,8 @@ func TestRestartDoesNotGuessAtNodes(t *testing.T) {
 }
 
 // Another try deletes what the first one could not, and neither a Pod that came
-// since nor one that is going; as many must be ready as are there.
+// since nor one that is going; as many must be ready as the first one was to restart,
+// whatever is there at the retry.
 func TestRetryOfARestart(t *testing.T) {
 	w := newPodWorld(t, of("ReplicaSet", "a", "good"), of("ReplicaSet", "b", "good"), of("StatefulSet", "c-0", "dead"))
 	w.barren = true
@@ -212,24 +213,44 @@ func TestRetryOfARestart(t *testing.T) {
 	require.Error(t, err, "nothing has come")
 	require.Len(t, w.deleted, 3)
 
-	again := first.Retry(w.list())
-	assert.Zero(t, again.Want)
-	_, err = w.restart(again, 0)
-	assert.ErrorContains(t, err, "0 of 1 Pods are ready", "a retry is no way to have none")
-
-	require.NoError(t, w.typed.Tracker().Add(of("ReplicaSet", "came", "good")))
-	again = first.Retry(w.list())
-	assert.Equal(t, 1, again.Want)
-	text, err := w.restart(again, time.Minute)
+	for ready, name := range []string{"came", "d"} {
+		again := first.Retry(w.list())
+		assert.Equal(t, 3, again.Want)
+		_, err = w.restart(again, 0)
+		assert.ErrorContains(t, err, fmt.Sprintf("%d of 2 Pods are ready", ready), "a retry is no way to have fewer; nothing comes for c-0")
+		require.NoError(t, w.typed.Tracker().Add(of("ReplicaSet", name, "good")))
+	}
+	text, err := w.restart(first.Retry(w.list()), time.Minute)
 	require.NoError(t, err)
-	assert.Contains(t, text, "x: 1 Pods are ready again, 0 more restarted by this try")
+	assert.Contains(t, text, "x: 2 Pods are ready again, 0 more restarted by this try")
 	assert.Contains(t, text, "Pod c-0 is deleted and counts as gone")
 	assert.Len(t, w.deleted, 3, "act twice = act once")
 
-	for _, name := range []string{"d", "e", "f"} {
+	for _, name := range []string{"e", "f"} {
 		require.NoError(t, w.typed.Tracker().Add(of("ReplicaSet", name, "good")))
 	}
 	assert.Equal(t, 3, first.Retry(w.list()).Want, "no more than there were")
+}
+
+// A StatefulSet makes its Pods one after the other: the first is not all of them.
+// One that was going before the run had no successor to wait for, at a retry neither.
+func TestRetryOfAnOrderedRestart(t *testing.T) {
+	w := newPodWorld(t, of("StatefulSet", "a-0", "good"), of("StatefulSet", "a-1", "good"), of("StatefulSet", "a-2", "good"), of("StatefulSet", "a-3", "dead", going))
+	w.barren = true
+	first := ServiceGroup{Pods: w.list()}
+	_, err := w.restart(first, 0)
+	require.ErrorContains(t, err, "0 of 3 Pods are ready")
+	for made := range 3 {
+		_, err = w.restart(first.Retry(w.list()), 0)
+		assert.ErrorContains(t, err, fmt.Sprintf("%d of 3 Pods are ready", made))
+		next := of("StatefulSet", fmt.Sprintf("a-%d", made), "good")
+		next.UID = types.UID(fmt.Sprintf("new-%d", made))
+		require.NoError(t, w.typed.Tracker().Add(next))
+	}
+	text, err := w.restart(first.Retry(w.list()), time.Minute)
+	require.NoError(t, err)
+	assert.Contains(t, text, "x: 3 Pods are ready again, 0 more restarted")
+	assert.Equal(t, []string{"uid-a-0", "uid-a-1", "uid-a-2"}, w.deleted)
 }
 
 // What a message says to delete is deleted: then there is nothing to wait for.

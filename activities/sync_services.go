@@ -18,8 +18,9 @@ type ServiceGroup struct {
 	Selector  string     `json:"selector"`            // of their labels
 	Pods      []kube.Pod `json:"pods,omitempty"`      // that were there before
 
-	Again bool `json:"again,omitempty"` // an earlier try has begun to restart it; see Retry
-	Want  int  `json:"want,omitempty"`  // Pods that must be ready then
+	Again bool     `json:"again,omitempty"` // an earlier try has begun to restart it; see Retry
+	Want  int      `json:"want,omitempty"`  // Pods that must be ready then, beside those that stay behind
+	Going []string `json:"going,omitempty"` // then, UIDs of Pods that lived before that try and are going
 }
 
 func (g ServiceGroup) namespace() string { return cmp.Or(g.Namespace, platformNamespace) }
@@ -79,7 +80,7 @@ func (a *Sync) RestartServices(ctx context.Context, in ServicesInput) (Evidence,
 	}
 	defer client.Close()
 	parts, err := restarting{what: "restart services", place: "cluster " + in.Cluster, groups: in.Groups, namespace: ServiceGroup.namespace, settle: in.Settle,
-		fix: "look at these Pods, delete what is left over of a service that is not installed, then retry"}.do(ctx, client)
+		fix: "look at these Pods, delete what is left over of a service that is not installed, then retry; where fewer Pods shall be there by now, skip, or abort and start again"}.do(ctx, client)
 	if err != nil {
 		return Evidence{}, err
 	}

@@ -29,8 +29,9 @@ type WorkloadInput struct {
 	Name   string        `json:"name"`
 	Settle time.Duration `json:"settle,omitempty"` // nanoseconds; of RestartWarlock: how long the new Pods may take
 	Pods   []kube.Pod    `json:"pods,omitempty"`   // of RestartWarlock: those that were listed
-	Again  bool          `json:"again,omitempty"`  // of RestartWarlock, as Want: see ServiceGroup
+	Again  bool          `json:"again,omitempty"`  // of RestartWarlock, as Want and Going: see ServiceGroup
 	Want   int           `json:"want,omitempty"`
+	Going  []string      `json:"going,omitempty"`
 }
 
 // Warlock is what a workload cluster has of it.
@@ -84,7 +85,7 @@ func (a *Workloads) RestartWarlock(ctx context.Context, in WorkloadInput) (Evide
 	defer client.Close()
 	group := in.group()
 	parts, err := restarting{what: "restart warlock", place: "workload cluster " + in.Name, groups: []ServiceGroup{group}, settle: in.Settle,
-		namespace: func(ServiceGroup) string { return "" }, fix: "look at these Pods there, then retry"}.do(ctx, client)
+		namespace: func(ServiceGroup) string { return "" }, fix: "look at these Pods there, then retry; skip where fewer shall be there by now"}.do(ctx, client)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -92,7 +93,7 @@ func (a *Workloads) RestartWarlock(ctx context.Context, in WorkloadInput) (Evide
 }
 
 func (in WorkloadInput) group() ServiceGroup {
-	return ServiceGroup{Name: "warlock", Selector: warlockSelector, Pods: in.Pods, Again: in.Again, Want: in.Want}
+	return ServiceGroup{Name: "warlock", Selector: warlockSelector, Pods: in.Pods, Again: in.Again, Want: in.Want, Going: in.Going}
 }
 
 // Restarts are the Pods that a restart deletes; see ServiceGroup.
@@ -101,7 +102,7 @@ func (in WorkloadInput) Restarts() []kube.Pod { return in.group().Restarts() }
 // Retry is the input of another try, by what is there now; see ServiceGroup.Retry.
 func (in WorkloadInput) Retry(now []kube.Pod) WorkloadInput {
 	group := in.group().Retry(now)
-	in.Pods, in.Again, in.Want = group.Pods, group.Again, group.Want
+	in.Pods, in.Again, in.Want, in.Going = group.Pods, group.Again, group.Want, group.Going
 	return in
 }
 
