@@ -50,10 +50,11 @@ func (r *reprotecting) outdated(sides activities.Identity) map[string]*activitie
 	if first != nil && !against(first, one) {
 		return out // claims has held the other side's record against it
 	}
-	for name, record := range map[string]*activities.PairRecord{r.primary.Name: first, r.standby.Name: second} {
-		if against(record, one) {
-			out[name] = record
-		}
+	if against(first, one) {
+		out[r.primary.Name] = first
+	}
+	if against(second, one) {
+		out[r.standby.Name] = second
 	}
 	return out
 }
