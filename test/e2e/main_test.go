@@ -58,7 +58,8 @@ func runAll(ctx context.Context, m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	defer func() { err = firstError(err, lab.Down(context.WithoutCancel(ctx), labName)) }()
+	down := func(ctx context.Context) error { return lab.Down(ctx, labName) }
+	defer func() { err = firstError(err, down(context.WithoutCancel(ctx))) }()
 	server, err := harness.StartDevserver(ctx, dir, os.Stderr)
 	if err != nil {
 		return 1, err
@@ -69,7 +70,7 @@ func runAll(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = firstError(err, world.Close()) }()
-	return m.Run(), nil
+	return harness.Run(ctx, m, down), nil
 }
 
 func firstError(a, b error) error {

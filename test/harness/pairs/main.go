@@ -71,9 +71,13 @@ func runAll(ctx context.Context, m *testing.M, o Options, use func(*Rig)) (code 
 	if err != nil {
 		return 1, err
 	}
-	if !kept {
-		defer func() { err = errors.Join(err, lab.Down(context.WithoutCancel(ctx), o.Name)) }()
+	down := func(ctx context.Context) error {
+		if kept {
+			return nil
+		}
+		return lab.Down(ctx, o.Name)
 	}
+	defer func() { err = errors.Join(err, down(context.WithoutCancel(ctx))) }()
 	server, err := harness.StartDevserver(ctx, dir, os.Stderr)
 	if err != nil {
 		return 1, err
@@ -85,7 +89,7 @@ func runAll(ctx context.Context, m *testing.M, o Options, use func(*Rig)) (code 
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	use(r)
-	return m.Run(), nil
+	return harness.Run(ctx, m, down), nil
 }
 
 // folder is for the logs of this run, the site and the lab's files.
