@@ -65,9 +65,10 @@ func scripted(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, options(summary, 30*time.Minute, 12, time.Second, 10*time.Second))
 }
 
-// glance: one try at something that is good to know and must hold up nobody.
+// glance: something that is good to know and must hold up nobody. The second try is
+// for a worker that dies in the first.
 func glance(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 1, time.Second, time.Second))
+	return workflow.WithActivityOptions(ctx, options(summary, time.Minute, 2, time.Second, time.Second))
 }
 
 // deadRead: a read of what is believed to be dead, while users wait. One try more
