@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -245,6 +246,12 @@ func plainError(err error) error {
 func plainText(err error) string {
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return app.Message()
+	}
+	if late, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		if late.TimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT {
+			return "no word came from it any more: its worker has died or hangs"
+		}
+		return "it did not end in time"
 	}
 	return err.Error()
 }
