@@ -13,10 +13,11 @@ import (
 	"github.com/acpflow/acpflow/internal/secret"
 )
 
-// How long one request and one connect may take when ctx allows more.
+// How long each may take when ctx allows more.
 const (
 	requestTimeout = 30 * time.Second
 	dialTimeout    = 10 * time.Second
+	listenTimeout  = 2 * time.Second // for an alert, after a connection broke
 )
 
 // DialFunc opens connections, for example through SSH.
@@ -63,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	}
 	kv, err := clientv3.New(config)
 	if err != nil {
-		return nil, d.classify("connect to etcd", err)
+		return nil, d.classify(ctx, "connect to etcd", err)
 	}
 	c := &Client{kv: kv, dialer: d, place: d.place}
 	if _, err := c.Position(ctx); err != nil {
@@ -109,7 +110,7 @@ func (c *Client) fault(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %s: interrupted: %w", op, c.place, context.Cause(ctx))
 	}
-	return c.dialer.classify(op, err)
+	return c.dialer.classify(ctx, op, err)
 }
 
 // txn reads several keys in one request.

@@ -17,6 +17,7 @@ import (
 // went wrong with the last one.
 type dialer struct {
 	place   string
+	address string // host:port
 	connect DialFunc
 	tls     *tls.Config
 	expires time.Time // of the client's certificate
@@ -27,7 +28,7 @@ type dialer struct {
 }
 
 func newDialer(o Options) (*dialer, error) {
-	d := &dialer{place: "etcd " + o.Address, connect: o.Dial}
+	d := &dialer{place: "etcd " + o.Address, address: o.Address, connect: o.Dial}
 	host, _, err := net.SplitHostPort(o.Address)
 	if err != nil {
 		return nil, fault.New(fault.BadInput, "connect to etcd", o.Address, "give host:port", err)
@@ -78,6 +79,29 @@ func (d *dialer) dial(ctx context.Context, address string) (net.Conn, error) {
 	return &watched{Conn: conn, dialer: d}, nil
 }
 
+// listen returns the alert with which the server ends a new connection, nil if
+// it sends none. With TLS 1.3 a client's handshake ends before the server has
+// looked at its certificate: what the client writes may meet a closed connection
+// before the alert is read. Here nothing is written, so the alert is read.
+func (d *dialer) listen(ctx context.Context) error {
+	if d.tls == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	conn, err := d.dial(ctx, d.address)
+	if err != nil {
+		return nil // the first error says more
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) }) // a healthy etcd waits for the client to speak
+	defer stop()
+	if _, err = conn.Read(make([]byte, 1)); alerted(err) {
+		return err
+	}
+	return nil
+}
+
 func (d *dialer) note(err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -100,9 +124,14 @@ type watched struct {
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	var alert *net.OpError
-	if errors.As(err, &alert) && alert.Op == "remote error" {
+	if alerted(err) {
 		_ = w.dialer.note(err)
 	}
 	return n, err
+}
+
+// alerted reports whether err is a TLS alert of the other end.
+func alerted(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, &alert) && alert.Op == "remote error"
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -28,7 +27,7 @@ const notEtcd = "connect to port 2379 of a control plane itself, or through a fo
 
 // classify tells why a request failed. What the dialer saw says more than what
 // gRPC makes of it.
-func (d *dialer) classify(op string, err error) error {
+func (d *dialer) classify(ctx context.Context, op string, err error) error {
 	if errors.Is(err, rpctypes.ErrCompacted) || errors.Is(err, rpctypes.ErrFutureRev) { // status.Code would say OutOfRange
 		return fault.New(fault.Protocol, op, d.place, "try again: etcd dropped, or has not yet got, the revision that was read", redacted{err})
 	}
@@ -41,7 +40,11 @@ func (d *dialer) classify(op string, err error) error {
 	}
 	switch code {
 	case codes.Unavailable:
-		if seen := d.noted(); seen != nil {
+		seen := d.noted()
+		if seen == nil {
+			seen = d.listen(ctx)
+		}
+		if seen != nil {
 			return d.connection(op, seen)
 		}
 		return d.unavailable(op, err)
@@ -75,14 +78,11 @@ func (d *dialer) connection(op string, err error) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok { // the way there knows better
 		return f
 	}
-	var (
-		alert  *net.OpError
-		record tls.RecordHeaderError
-	)
+	var record tls.RecordHeaderError
 	switch {
-	case errors.As(err, &alert) && alert.Op == "remote error" && !strings.Contains(alert.Error(), "certificate"):
+	case alerted(err) && !strings.Contains(err.Error(), "certificate"):
 		return fault.New(fault.Protocol, op, d.place, notEtcd, fmt.Errorf("what answers there does not speak as etcd does: %w", redacted{err}))
-	case errors.As(err, &alert) && alert.Op == "remote error":
+	case alerted(err):
 		return fault.New(fault.Auth, op, d.place, "renew the certificate of the API server for etcd (kubeadm certs renew apiserver-etcd-client), or find out whose etcd this is",
 			fmt.Errorf("etcd refused the client certificate %q, valid until %s: %w", d.subject, d.expires.UTC().Format(time.RFC3339), redacted{err}))
 	case untrusted(err):

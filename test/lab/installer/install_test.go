@@ -23,7 +23,7 @@ func TestInstallOnOneNode(t *testing.T) {
 	d := bringUp(t, "i-one", 1)
 	require.Contains(t, d.must("bash "+folder+"/res/init.sh"), "done")
 	d.setUpRefuses()
-	d.order(`{"graceSeconds": 2}`)
+	d.order(`{"neverRemoved": true}`)
 	d.setUp()
 	code, out := d.run("cd " + folder + "/installer && bash setup.sh")
 	require.Equal(t, 1, code)
@@ -37,6 +37,7 @@ func TestInstallOnOneNode(t *testing.T) {
 	require.NoError(t, d.client().Post(t.Context(), d.configuration(nil)))
 	d.must("systemctl kill --signal=KILL minialauda-control-plane.service")
 	d.awaitSuccess()
+	d.order(`{"graceSeconds": 0}`) // only now: a poll that came too late would never see Success
 	d.verify()
 	d.installerIsGone()
 	d.restartsTheAPIServerWithANewKey()

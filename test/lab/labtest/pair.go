@@ -18,6 +18,7 @@ import (
 	"github.com/acpflow/acpflow/site"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/corepackage"
+	"github.com/acpflow/acpflow/test/lab/installer/faults"
 )
 
 // packageDir is where the Core Package is extracted on an installer node (GEN-06).
@@ -108,7 +109,6 @@ func (p *Pair) install(t testing.TB, cluster, pkg string) *Side {
 	first, err := p.Lab.Node(c.InstallerNode().Name)
 	must(t, err)
 	must(t, extract(t.Context(), first, pkg))
-	must(t, first.WriteFile(t.Context(), "/etc/acp-lab/faults.json", []byte(`{"graceSeconds": 1}`), "0600"))
 	_, err = first.Script(t.Context(), "cd "+packageDir+"/installer && bash setup.sh")
 	must(t, err)
 	client := installer.NewAt(http.DefaultTransport, "http://"+first.Address+":8080", first.Name)
@@ -125,6 +125,8 @@ func (p *Pair) install(t testing.TB, cluster, pkg string) *Side {
 		}
 		return err
 	})
+	// Success was seen: the installer need not stay. Before, a poll could have come too late.
+	must(t, first.WriteFile(t.Context(), faults.Path, []byte(`{"graceSeconds": 0}`), "0600"))
 	t.Logf("%s installed in %s", cluster, time.Since(start).Round(time.Second))
 	return Connect(t, p.Lab, *c)
 }

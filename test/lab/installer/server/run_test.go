@@ -115,8 +115,8 @@ func TestHowLongTheInstallerServesOn(t *testing.T) {
 		finished bool
 		within   time.Duration
 	}{
-		"grace":               {`{"graceSeconds": 1}`, true, 3 * time.Second},
-		"gone at once":        {`{"goneAfterSuccess": true, "graceSeconds": 60}`, true, time.Second},
+		"grace":               {`{"graceSeconds": 1}`, true, 20 * time.Second},
+		"gone at once":        {`{"goneAfterSuccess": true, "graceSeconds": 60}`, true, 20 * time.Second},
 		"never removed":       {`{"graceSeconds": 0, "neverRemoved": true}`, false, 2 * time.Second},
 		"silent from the off": {`{"graceSeconds": 0, "setupSilent": true}`, false, 2 * time.Second},
 	} {
