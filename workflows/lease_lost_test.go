@@ -72,7 +72,8 @@ func TestUndoThatActsStopsWhenTheLeaseIsEnded(t *testing.T) {
 	assert.False(t, w.called("RemoveUploadedPackage"))
 }
 
-// Whoever answers the gate in the very moment in which the lease goes undoes nothing more.
+// Whoever answers the gate in the very moment in which the lease goes undoes nothing
+// more, or, where the answer is known before the loss, what it begins at once alone.
 func TestAnswerThatComesWithTheEndOfTheLeaseUndoesNothingMore(t *testing.T) {
 	for _, action := range []workflows.Action{workflows.Retry, workflows.Skip} {
 		t.Run(string(action), func(t *testing.T) {
@@ -91,9 +92,9 @@ func TestAnswerThatComesWithTheEndOfTheLeaseUndoesNothingMore(t *testing.T) {
 				w.decide(workflows.Decision{Step: gate.Step, Action: action, By: "me", Reason: "test"})
 			})
 			text := lostIn(t, w.run(request))
-			assert.Contains(t, text, "NOT undone, or only in part: execute.05-setup")
-			assert.NotContains(t, text, "Undone:")
-			assert.Len(t, w.done(), before)
+			assert.Regexp(t, `NOT undone.*execute\.02-upload`, text)
+			assert.False(t, w.called("RemoveUploadedPackage"))
+			assert.LessOrEqual(t, len(w.done())-before, 1, "%v", w.done())
 		})
 	}
 }
