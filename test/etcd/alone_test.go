@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,11 +48,13 @@ func TestOwnersOfOneSideAlone(t *testing.T) {
 	assert.EqualValues(t, 1, found.Sealed)
 	assert.Positive(t, told.Load())
 
-	go func() { // they were on their way only
-		time.Sleep(300 * time.Millisecond)
-		s.put(t, map[string]string{"/registry/example.com/clusters/biz": `{"metadata":{"uid":"gone-2"}}`, "/registry/example.com/widgets/team/again": `{"metadata":{"uid":"gone-1"}}`})
-	}()
-	assert.True(t, look(etcd.OwnersRequest{Ignore: ignore, Patience: 2 * time.Second}).Clean())
+	var once sync.Once // they were on their way only: they come after the revision of the first look, and before the second one
+	arrive := func(etcd.Progress) {
+		once.Do(func() {
+			s.put(t, map[string]string{"/registry/example.com/clusters/biz": `{"metadata":{"uid":"gone-2"}}`, "/registry/example.com/widgets/team/again": `{"metadata":{"uid":"gone-1"}}`})
+		})
+	}
+	assert.True(t, look(etcd.OwnersRequest{Ignore: ignore, Report: arrive}).Clean())
 
 	c := s.open(t)
 	c.Close()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -49,8 +48,9 @@ func start(t *testing.T, name string) *server {
 	for file, data := range map[string][]byte{"ca.crt": s.ca.Cert, "server.crt": serving.Cert, "server.key": serving.Key} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, file), data, 0o600))
 	}
-	s.address = freeAddress(t)
-	client, peer := "https://"+s.address, "http://"+freeAddress(t)
+	addresses := freeAddresses(t, 2)
+	s.address = addresses[0]
+	client, peer := "https://"+s.address, "http://"+addresses[1]
 	log, err := os.Create(s.log)
 	require.NoError(t, err)
 	cmd := exec.Command(filepath.Join(bin, "etcd"), "--name="+name, "--data-dir="+filepath.Join(dir, "data"), "--log-level=error",
@@ -68,11 +68,11 @@ func start(t *testing.T, name string) *server {
 	})
 	s.admin = s.dial(t)
 	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err := s.admin.Get(ctx, "/")
 		return err == nil
-	}, 30*time.Second, 50*time.Millisecond, "etcd does not come up")
+	}, 2*time.Minute, 50*time.Millisecond, "etcd does not come up")
 	return s
 }
 
@@ -127,12 +127,15 @@ func (s *server) remove(t *testing.T, key string) {
 	require.EqualValues(t, 1, out.Deleted, key)
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddresses(t *testing.T, n int) (out []string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return fmt.Sprint(l.Addr())
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close() // all are held until all are known
+		out = append(out, l.Addr().String())
+	}
+	return out
 }
 
 // pair starts both sides with the same content.

@@ -52,7 +52,7 @@ func expired(t *testing.T, ca pki.Pair, end time.Time) pki.Pair {
 // refused opens a client that must fail, quickly, and returns why.
 func refused(t *testing.T, o etcd.Options, class fault.Class, words ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	began := time.Now()
 	c, err := etcd.Open(ctx, o)
@@ -61,7 +61,7 @@ func refused(t *testing.T, o etcd.Options, class fault.Class, words ...string) {
 	}
 	require.Error(t, err)
 	assert.Equal(t, class, fault.ClassOf(err), "%v", err)
-	assert.Less(t, time.Since(began), 15*time.Second, "%v", err)
+	assert.Less(t, time.Since(began), 25*time.Second, "a request may take longer, a connection not: %v", err)
 	for _, w := range append(words, o.Address) {
 		assert.Contains(t, err.Error(), w)
 	}
@@ -131,7 +131,7 @@ func TestWhatIsNoEtcd(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	s := start(t, "one")
 	o := s.options()
-	o.Address = freeAddress(t) // nobody listens
+	o.Address = freeAddresses(t, 1)[0] // nobody listens
 	refused(t, o, fault.Unreachable, "refused", "Fix:")
 
 	deaf, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
@@ -144,7 +144,7 @@ func TestUnreachable(t *testing.T) {
 	o.Dial = func(context.Context, string, string) (net.Conn, error) {
 		return nil, fault.New(fault.Refused, "connect", "jump", "mend it", errors.New("the way there is closed"))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = etcd.Open(ctx, o)
 	assert.Equal(t, fault.Refused, fault.ClassOf(err), "the way there knows better: %v", err)

@@ -83,12 +83,12 @@ func TestTrafficIsNoDrift(t *testing.T) {
 	traffic(t, primary, 10*time.Millisecond, "/registry/configmaps/team-0/object-001", "/registry/secrets/team-0/object-002")
 	time.Sleep(300 * time.Millisecond)
 	for range 3 {
-		p := prove(t, primary, standby, etcd.Request{Patience: 5 * time.Second})
+		p := prove(t, primary, standby, etcd.Request{Patience: 30 * time.Second})
 		assert.True(t, p.Clean(), "%+v", p.Resources)
 	}
 	_, err := standby.admin.Put(t.Context(), "/registry/secrets/team-4/object-004", "drift")
 	require.NoError(t, err)
-	p := prove(t, primary, standby, etcd.Request{Patience: 5 * time.Second})
+	p := prove(t, primary, standby, etcd.Request{Patience: 10 * time.Second})
 	assert.Equal(t, []int{0, 0, 1}, []int{p.Missed, p.Surplus, p.Different}, "%+v", p.Resources)
 }
 
@@ -111,23 +111,23 @@ func TestAStaleBusyKeyIsDrift(t *testing.T) {
 func TestABusyKeyThatFollowsStaysOpen(t *testing.T) {
 	primary, standby := pair(t, content())
 	const key = "/registry/configmaps/team-0/object-001"
-	mirror(t, primary, standby, 300*time.Millisecond)
+	mirror(t, primary, standby, 1500*time.Millisecond) // so that no pause of a busy machine lets it catch up
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	group.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
 			_, _ = primary.admin.Put(ctx, key, fmt.Sprint("value ", i)) // ends with ctx
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
 	})
 	time.Sleep(time.Second)
-	p := prove(t, primary, standby, etcd.Request{Patience: 5 * time.Second})
+	p := prove(t, primary, standby, etcd.Request{Patience: 20 * time.Second})
 	assert.True(t, p.Clean(), "%+v", p.Resources)
 	assert.Equal(t, 1, p.Moving)
 	assert.Equal(t, []string{key}, p.Mark.Open)
 	cancel()
 	group.Wait()
-	next := prove(t, primary, standby, etcd.Request{Since: &p.Mark, Patience: 20 * time.Second})
+	next := prove(t, primary, standby, etcd.Request{Since: &p.Mark, Patience: 60 * time.Second})
 	assert.True(t, next.Clean(), "%+v", next.Resources)
 	assert.Empty(t, next.Mark.Open)
 	assert.Equal(t, etcd.Incremental, next.Mode)

@@ -3,6 +3,8 @@ package etcd
 import (
 	"bytes"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,13 +72,18 @@ func TestDanglingOwners(t *testing.T) {
 	assert.Positive(t, p.Mark.Primary.Term, "a real etcd tells its term")
 	assert.Positive(t, p.Mark.Standby.Term)
 
-	go func() { // the owners arrive
-		time.Sleep(500 * time.Millisecond)
-		for _, s := range []*server{primary, standby} {
-			s.put(t, map[string]string{"/registry/example.com/clusters/biz": `{"metadata":{"name":"biz","uid":"gone-2"}}`, "/registry/example.com/widgets/team/again": `{"metadata":{"uid":"gone-1"}}`})
+	var once sync.Once
+	arrive := func(p etcd.Progress) { // the owners come after the revision of the first look at them
+		if !strings.HasPrefix(p.Text, "reading owner references") {
+			return
 		}
-	}()
-	p = prove(t, primary, standby, etcd.Request{Owners: true, Patience: 2 * time.Second})
+		once.Do(func() {
+			for _, s := range []*server{primary, standby} {
+				s.put(t, map[string]string{"/registry/example.com/clusters/biz": `{"metadata":{"name":"biz","uid":"gone-2"}}`, "/registry/example.com/widgets/team/again": `{"metadata":{"uid":"gone-1"}}`})
+			}
+		})
+	}
+	p = prove(t, primary, standby, etcd.Request{Owners: true, Report: arrive})
 	assert.True(t, p.Clean(), "%+v", p)
 	assert.True(t, p.Owners)
 
