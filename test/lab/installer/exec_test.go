@@ -33,5 +33,5 @@ func (d *data) looksUpNamesInAPod() {
 		err := executor.StreamWithContext(d.Context(), remotecommand.StreamOptions{Stdout: &out, Stderr: &errs})
 		d.Logf("nslookup: %v: %s%s", err, out.Bytes(), errs.Bytes())
 		return err == nil && bytes.Contains(out.Bytes(), []byte(d.cluster.Endpoint.VIP))
-	}, 20*time.Second, 2*time.Second)
+	}, 2*time.Minute, 2*time.Second)
 }

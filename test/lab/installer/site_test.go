@@ -110,7 +110,7 @@ func (d *data) configuration(spoil func(*installer.Secrets)) installer.Config {
 // setUp starts the installer and waits until it answers.
 func (d *data) setUp() {
 	require.Contains(d, d.must("cd "+folder+"/installer && bash setup.sh"), ":8080")
-	require.Eventually(d, func() bool { return d.client().Ready(d.Context()) == nil }, 20*time.Second, 100*time.Millisecond)
+	require.Eventually(d, func() bool { return d.client().Ready(d.Context()) == nil }, 2*time.Minute, 100*time.Millisecond)
 }
 
 // awaitSuccess waits for the end of the install.
@@ -118,7 +118,7 @@ func (d *data) awaitSuccess() {
 	require.Eventually(d, func() bool {
 		p, err := d.client().Progress(d.Context())
 		return err == nil && p.Status == installer.Success
-	}, 4*time.Minute, 500*time.Millisecond, "the install did not end in Success")
+	}, 10*time.Minute, 500*time.Millisecond, "the install did not end in Success")
 }
 
 func (d *data) api() *kube.Client {
@@ -148,7 +148,7 @@ func (d *data) verify() {
 	require.Eventually(d, func() bool {
 		pods, err := api.VerifyPods(d.Context())
 		return err == nil && pods.Bad == 0 && pods.Ready == pods.Total
-	}, 30*time.Second, time.Second, "Pods are not ready")
+	}, 2*time.Minute, time.Second, "Pods are not ready")
 
 	certificate, err := os.ReadFile(filepath.Join(d.lab.Dir(), lab.FileCertificate))
 	require.NoError(d, err)
@@ -157,7 +157,7 @@ func (d *data) verify() {
 		page, err = platform.Fetch(d.Context(), nil, platform.Target{Address: d.site.Platform.Address,
 			Connect: d.cluster.Endpoint.VIP, Port: 443, Certificate: certificate}, time.Now())
 		return err == nil
-	}, 30*time.Second, time.Second, "the platform does not answer through its balancer")
+	}, 2*time.Minute, time.Second, "the platform does not answer through its balancer")
 	for _, f := range page.Findings {
 		require.False(d, f.Blocking(), "%+v", f)
 	}

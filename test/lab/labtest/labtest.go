@@ -39,7 +39,7 @@ func Up(t testing.TB, o lab.Options) *lab.Lab {
 // Clean removes the lab of that name, if there is one.
 func Clean(t testing.TB, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if err := lab.Down(ctx, name); err != nil {
 		t.Errorf("remove lab %s: %v", name, err)

@@ -109,23 +109,24 @@ func (p *Pair) install(t testing.TB, cluster, pkg string) *Side {
 	first, err := p.Lab.Node(c.InstallerNode().Name)
 	must(t, err)
 	must(t, extract(t.Context(), first, pkg))
+	// It stays until its Success was seen: a poll that came too late would never see it.
+	must(t, first.WriteFile(t.Context(), faults.Path, []byte(`{"neverRemoved": true}`), "0600"))
 	_, err = first.Script(t.Context(), "cd "+packageDir+"/installer && bash setup.sh")
 	must(t, err)
 	client := installer.NewAt(http.DefaultTransport, "http://"+first.Address+":8080", first.Name)
-	Await(t, 30*time.Second, "the installer answers", func() error { return client.Ready(t.Context()) })
+	Await(t, 2*time.Minute, "the installer answers", func() error { return client.Ready(t.Context()) })
 	secrets, err := installer.Resolve(*p.Site, cluster)
 	must(t, err)
 	conf, err := installer.Build(*p.Site, cluster, secrets)
 	must(t, err)
 	must(t, client.Post(t.Context(), conf))
-	Await(t, 4*time.Minute, "the install of "+cluster+" ends", func() error {
+	Await(t, 10*time.Minute, "the install of "+cluster+" ends", func() error {
 		progress, err := client.Progress(t.Context())
 		if err == nil && progress.Status != installer.Success {
 			err = fmt.Errorf("%s", progress.Status)
 		}
 		return err
 	})
-	// Success was seen: the installer need not stay. Before, a poll could have come too late.
 	must(t, first.WriteFile(t.Context(), faults.Path, []byte(`{"graceSeconds": 0}`), "0600"))
 	t.Logf("%s installed in %s", cluster, time.Since(start).Round(time.Second))
 	return Connect(t, p.Lab, *c)

@@ -148,7 +148,7 @@ func TestAcpflowsConfigurationIsTakenOnce(t *testing.T) {
 	require.Eventually(t, func() bool {
 		p, err := c.Progress(t.Context())
 		return err == nil && p.Status == installer.Success
-	}, 5*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.Equal(t, server.Posts{Accepted: 1, Conflict: 1}, b.record(t).Posts)
 }
 
