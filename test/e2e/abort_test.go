@@ -29,9 +29,7 @@ func TestAbortOfARunningStepPutsTheNodeBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, list, "minialauda-control-plane")
 	assert.Zero(t, posts(t, "solo-1"))
-	p, err := world.Status(t.Context(), id)
-	require.NoError(t, err)
-	assert.Equal(t, workflows.Cancelled, p.Outcome)
+	assert.Equal(t, workflows.Cancelled, world.Now(t, id).Outcome)
 	assert.Contains(t, string(world.Bytes(t, id)), "the window is over (by ops-on-call)")
 
 	_, errs, code, err = harness.CLI(t.Context(), world.Server, "abort", id, "--reason", "again")

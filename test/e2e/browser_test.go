@@ -39,8 +39,7 @@ func TestInstallFromTheBrowser(t *testing.T) {
 	})
 
 	t.Run("the checklist shows every step", func(t *testing.T) {
-		p, err := world.Status(t.Context(), first)
-		require.NoError(t, err)
+		p := world.Now(t, first)
 		require.NoError(t, tab.Open(runPage(t, first, "/user-metadata")))
 		words := []string{"Install of cluster solo, site browser", "port 8080 is in use by pid 4711", "Answer with the Update decide"}
 		for _, step := range p.Steps {
@@ -82,8 +81,7 @@ func answerInForm(t *testing.T, tab *harness.Browser, id string, gate *workflows
 			_, err := tab.WaitFor(answer.says)
 			require.NoError(t, err)
 		}
-		p, err := world.Status(t.Context(), id)
-		require.NoError(t, err)
+		p := world.Now(t, id)
 		assert.Equal(t, gate, p.Gate, "nothing has changed")
 		assert.Empty(t, p.Decisions)
 	})

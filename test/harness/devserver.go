@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -64,7 +63,7 @@ func (d *Devserver) start(ctx context.Context, flags ...string) error {
 		return err
 	}
 	d.Process = process
-	err = process.waitFor(ctx, time.Minute, func(context.Context) (bool, error) {
+	err = process.waitFor(ctx, startLimit, func(context.Context) (bool, error) {
 		data, err := os.ReadFile(ready)
 		if err != nil {
 			return false, nil //nolint:nilerr // there is no file until it is ready

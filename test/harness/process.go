@@ -14,7 +14,7 @@ import (
 )
 
 // stopGrace is how long a program may take to end on SIGTERM.
-const stopGrace = 30 * time.Second
+const stopGrace = 2 * time.Minute
 
 // Process is a running program whose output goes to a file.
 type Process struct {
@@ -64,7 +64,7 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Stop asks the program to end, and kills it when it does not within 30 s.
+// Stop asks the program to end, and kills it when it does not in time.
 // Stopping one that has ended is no error; an unclean end is.
 func (p *Process) Stop() error {
 	if p.Ended() {

@@ -29,7 +29,7 @@ func hasLogged(p *Process, word string) func(context.Context) (bool, error) {
 
 func TestStopIsGraceful(t *testing.T) {
 	p := shell(t, `trap 'echo cleaned up; exit 0' TERM; echo ready; while :; do sleep 0.05; done`)
-	require.NoError(t, p.waitFor(t.Context(), 10*time.Second, hasLogged(p, "ready")))
+	require.NoError(t, p.waitFor(t.Context(), time.Minute, hasLogged(p, "ready")))
 	require.NoError(t, p.Stop())
 	assert.Contains(t, p.Log(), "cleaned up")
 	assert.True(t, p.Ended())
@@ -38,7 +38,7 @@ func TestStopIsGraceful(t *testing.T) {
 
 func TestStopTellsAnUncleanEnd(t *testing.T) {
 	p := shell(t, `trap 'echo it broke >&2; exit 7' TERM; echo ready; while :; do sleep 0.05; done`)
-	require.NoError(t, p.waitFor(t.Context(), 10*time.Second, hasLogged(p, "ready")))
+	require.NoError(t, p.waitFor(t.Context(), time.Minute, hasLogged(p, "ready")))
 	err := p.Stop()
 	require.ErrorContains(t, err, "exit status 7")
 	assert.ErrorContains(t, err, "it broke")
@@ -46,7 +46,7 @@ func TestStopTellsAnUncleanEnd(t *testing.T) {
 
 func TestWaitForTellsAnEarlyEnd(t *testing.T) {
 	p := shell(t, `echo no database >&2; exit 3`)
-	err := p.waitFor(t.Context(), 10*time.Second, hasLogged(p, "ready"))
+	err := p.waitFor(t.Context(), time.Minute, hasLogged(p, "ready"))
 	require.ErrorContains(t, err, "exit status 3")
 	assert.ErrorContains(t, err, "no database")
 }
@@ -75,10 +75,10 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		data, _ := os.ReadFile(log)
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(data)))
 		return pid > 0
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	require.NoError(t, parent.Process.Kill())
 	_ = parent.Wait()
-	assert.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) }, 5*time.Second, 20*time.Millisecond,
+	assert.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) }, time.Minute, 20*time.Millisecond,
 		"the child of a killed test still runs")
 }
 

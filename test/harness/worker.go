@@ -16,8 +16,10 @@ import (
 // TaskQueue is the queue of acpflow's workers, as a person types it in the UI.
 const TaskQueue = "acpflow"
 
-// pollEvery is how often readiness is looked at.
-const pollEvery = 50 * time.Millisecond
+const (
+	pollEvery  = 50 * time.Millisecond // how often readiness is looked at
+	startLimit = 5 * time.Minute       // how long a program may take to be ready on a machine full of others
+)
 
 // Worker is a running acpflow worker.
 type Worker struct{ *Process }
@@ -48,7 +50,7 @@ func StartWorker(ctx context.Context, d *Devserver, o WorkerOptions) (*Worker, e
 		return nil, err
 	}
 	defer c.Close()
-	err = process.waitFor(ctx, time.Minute, func(ctx context.Context) (bool, error) { return polls(ctx, c, process.PID) })
+	err = process.waitFor(ctx, startLimit, func(ctx context.Context) (bool, error) { return polls(ctx, c, process.PID) })
 	if err != nil {
 		process.Kill()
 		return nil, err

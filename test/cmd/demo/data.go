@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	teams   = 20               // as much as workload.Seed makes of each
-	shop    = "shop"           // namespace of what the demo writes
-	arrival = 30 * time.Second // how long a change may take from one side to the other
+	teams   = 20              // as much as workload.Seed makes of each
+	shop    = "shop"          // namespace of what the demo writes
+	arrival = 3 * time.Minute // how long a change may take from one side to the other
 )
 
 // work fills a primary, writes one order more and waits for it on the standby.

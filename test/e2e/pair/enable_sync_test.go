@@ -67,7 +67,7 @@ func (r *stage) mirrors() {
 	_, err = r.West.API.CoreV1().Secrets(space).Create(r.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name},
 		StringData: map[string]string{"value": value}}, metav1.CreateOptions{})
 	require.NoError(r, err)
-	labtest.Await(r, 30*time.Second, "what is written in the west is read in the east", func() error {
+	labtest.Await(r, 3*time.Minute, "what is written in the west is read in the east", func() error {
 		got, err := r.East.API.CoreV1().Secrets(space).Get(r.Context(), name, metav1.GetOptions{})
 		if err == nil && string(got.Data["value"]) != value {
 			err = fmt.Errorf("another value")

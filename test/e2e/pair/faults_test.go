@@ -26,11 +26,11 @@ import (
 // standby's real garbage collector has taken the Machines, which came before their owner.
 func (r *rig) orphans(t *testing.T, cluster string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	require.NoError(t, workload.AwaitCollector(ctx, r.East.Dynamic))
 	require.NoError(t, workload.SeedCluster(ctx, r.West.Dynamic, cluster))
-	labtest.Await(t, time.Minute, "the owner is there and the Machines are not", func() error {
+	labtest.Await(t, 3*time.Minute, "the owner is there and the Machines are not", func() error {
 		if _, err := r.East.Dynamic.Resource(workload.Clusters).Get(ctx, cluster, metav1.GetOptions{}); err != nil {
 			return err
 		}

@@ -140,7 +140,7 @@ func (r *rig) useKeys(t *testing.T, file string) {
 		require.NoError(t, node.WriteFile(t.Context(), encryption.Path, []byte(file), "0600"))
 		r.Script(t, n, "crictl rm --force $(crictl ps --name kube-apiserver --no-trunc --quiet); systemctl restart kubelet.service")
 		time.Sleep(2 * time.Second)
-		labtest.Await(t, 90*time.Second, "the API server of "+n+" is ready", func() error {
+		labtest.Await(t, 5*time.Minute, "the API server of "+n+" is ready", func() error {
 			answer, err := client.Get("https://" + node.Address + ":6443/readyz")
 			if err != nil {
 				return err

@@ -152,9 +152,7 @@ func (s *stage) atTheQuestion() (string, func()) {
 	refused("the open gate is", "--by", second, "--step", "switchover.12-record")
 	s.CLI(s, 0, "approve", id, "--by", second, "--reason", "the test says so", "--step", gate.Step)
 	refused("has approved", "--by", second, "--step", gate.Step)
-	p, err := s.Status(s.Context(), id)
-	require.NoError(s, err)
-	require.NotNil(s, p.Gate, "one of two people is not enough")
+	require.NotNil(s, s.Now(s, id).Gate, "one of two people is not enough")
 
 	for verb, side := range map[string]*labtest.Side{"enable-sync": s.to, "switchover": s.from} {
 		other := s.Start(s, verb, name, "--cluster", side.Cluster.Name)

@@ -17,6 +17,10 @@ import (
 // Team is a namespace with data on both sides, once the pair was seeded.
 var Team = workload.Team(1)
 
+// arrival is how long a change may take from one side to the other. It takes a second,
+// on a machine full of other tests many.
+const arrival = 3 * time.Minute
+
 // WriteMap sets a ConfigMap on a side.
 func WriteMap(t testing.TB, side *labtest.Side, key, value string) {
 	t.Helper()
@@ -32,7 +36,7 @@ func WriteMap(t testing.TB, side *labtest.Side, key, value string) {
 // MapArrives waits until a ConfigMap has its value on a side.
 func MapArrives(t testing.TB, side *labtest.Side, key, value string) {
 	t.Helper()
-	labtest.Await(t, 30*time.Second, "ConfigMap "+key+" in the "+side.Cluster.Name, func() error {
+	labtest.Await(t, arrival, "ConfigMap "+key+" in the "+side.Cluster.Name, func() error {
 		o, err := side.API.CoreV1().ConfigMaps(Team).Get(t.Context(), key, metav1.GetOptions{})
 		if err == nil && o.Data["value"] != value {
 			err = fmt.Errorf("it is %q", o.Data["value"])
@@ -52,7 +56,7 @@ func NewSecret(t testing.TB, side *labtest.Side, key, value string) {
 // SecretReadable reads a Secret through each API server of a side.
 func SecretReadable(t testing.TB, side *labtest.Side, key, value string) {
 	t.Helper()
-	labtest.Await(t, 30*time.Second, "Secret "+key+" in the "+side.Cluster.Name, func() error {
+	labtest.Await(t, arrival, "Secret "+key+" in the "+side.Cluster.Name, func() error {
 		for range 3 { // the balancer takes them in turn
 			o, err := side.API.CoreV1().Secrets(Team).Get(t.Context(), key, metav1.GetOptions{})
 			if err != nil {

@@ -25,7 +25,7 @@ const ModuleSelector = "cpaas.io/module-name=" + syncplugin.Name
 // waits until nothing of it is left.
 func RemovePlugin(t testing.TB, side *labtest.Side) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 	defer cancel()
 	for {
 		infos, err := side.Dynamic.Resource(Modules).List(ctx, metav1.ListOptions{LabelSelector: ModuleSelector})

@@ -165,8 +165,7 @@ func (r *Rig) ControlPlanes(t testing.TB, cluster string) []string {
 func (r *Rig) Check(t testing.TB, want int, args ...string) *workflows.SyncVerdict {
 	t.Helper()
 	r.CLI(t, want, append([]string{"check", "--site", r.Site}, args...)...)
-	p, err := r.Status(t.Context(), "check/"+r.Site)
-	require.NoError(t, err)
+	p := r.Now(t, "check/"+r.Site)
 	require.NotNil(t, p.Sync, runs.Steps(p))
 	return p.Sync
 }

@@ -102,6 +102,13 @@ func (r *Runs) Status(ctx context.Context, id string) (*workflows.Progress, erro
 	return &p, value.Get(&p)
 }
 
+// Now asks a run where it stands until it answers: on a busy machine a question may
+// take longer than one is waited for.
+func (r *Runs) Now(t testing.TB, id string) *workflows.Progress {
+	t.Helper()
+	return r.Until(t, id, "an answer", func(*workflows.Progress) bool { return true })
+}
+
 // Until polls the run until the condition holds; a run that parks or ends
 // before that fails the test with what it says.
 func (r *Runs) Until(t testing.TB, id, what string, holds func(*workflows.Progress) bool) *workflows.Progress {
