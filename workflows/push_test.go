@@ -3,7 +3,6 @@ package workflows_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -88,7 +87,6 @@ func TestPushDemandsAPackage(t *testing.T) {
 		"names of clusters": {Package: "/x", Clusters: []string{"--no-auth"}}, "control": {Package: "/x\n"}, "is a name": {Package: "/x", CatalogSource: "--skip-crs"},
 	} {
 		w := newWorld(t)
-		w.env.SetTestTimeout(time.Minute)
 		r := request
 		r.Push = p
 		err := w.runBook(workflows.PushPackagesName, r)

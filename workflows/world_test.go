@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/acpflow/acpflow/activities"
 	"github.com/acpflow/acpflow/checks"
@@ -52,7 +53,10 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]error{}, failLocal: map[string]error{}, answer: map[string]func() any{}, given: map[string]func(json.RawMessage) any{}, during: map[string]func(){}}
 	workflows.Register(w.env)
 	w.answers()
-	w.env.SetTestTimeout(20 * time.Second)
+	// Both limits are of wall time, 1 s and 3 s unless said: a busy machine passes
+	// them where nothing is stuck.
+	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 2 * time.Minute})
+	w.env.SetTestTimeout(2 * time.Minute)
 	return w
 }
 
