@@ -110,7 +110,7 @@ func (s *stage) afterTheCollector() (string, func()) {
 	gate := s.until(id, "a look that misses the Machine", parked).Gate
 	assert.Contains(s, []string{"switchover.08-look-again", "switchover.12-last-look"}, gate.Step)
 	assert.Contains(s, gate.Error, machine)
-	assert.Equal(s, s.from.Cluster.Endpoint.VIP, authoritative(s.Lab), "the name stays")
+	assert.Equal(s, s.from.Cluster.Endpoint.VIP, authoritative(s, s.Lab), "the name stays")
 	return id, func() { require.NoError(s, s.Lab.MendSync(s.Context(), s.to.Cluster.Name)) }
 }
 

@@ -2,27 +2,25 @@ package takeover
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/acpflow/acpflow/internal/syncplugin"
-	"github.com/acpflow/acpflow/test/harness/pairs"
 	"github.com/acpflow/acpflow/test/lab"
 	"github.com/acpflow/acpflow/test/lab/labtest"
 )
-
-var podResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 // sampleEvery is how often ports and the name are looked at. Between two steps
 // of a takeover lies more than that.
@@ -50,6 +48,7 @@ type chronicle struct {
 	mu      sync.Mutex
 	came    []came
 	looks   []look // one for each change
+	taken   int    // samples so far, changed or not
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
@@ -60,11 +59,16 @@ func watch(s *stage) *chronicle {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.Context()))
 	c := &chronicle{cancel: cancel}
 	for _, side := range []*labtest.Side{s.West, s.East} {
-		c.follow(ctx, side, pairs.Modules, "", pairs.ModuleSelector)
-		c.follow(ctx, side, podResource, syncplugin.Namespace, "")
-		c.follow(ctx, side, podResource, "kube-system", "k8s-app=kube-dns")
+		for _, k := range followed {
+			c.follow(ctx, side, k)
+		}
 	}
-	c.sample(ctx, s)
+	labtest.Await(s, time.Minute, "a first look at the name", func() error {
+		if c.sample(ctx, s); len(c.samples()) == 0 {
+			return errors.New("the name server does not answer")
+		}
+		return nil
+	})
 	c.running.Go(func() {
 		for ctx.Err() == nil {
 			c.sample(ctx, s)
@@ -77,13 +81,19 @@ func watch(s *stage) *chronicle {
 func (c *chronicle) stop() { c.cancel(); c.running.Wait() }
 
 // follow writes down the objects of a kind. It survives an API server that is away.
-func (c *chronicle) follow(ctx context.Context, side *labtest.Side, r schema.GroupVersionResource, namespace, selector string) {
-	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(side.Dynamic, 0, namespace,
-		func(o *metav1.ListOptions) { o.LabelSelector = selector })
-	informer := factory.ForResource(r).Informer()
+func (c *chronicle) follow(ctx context.Context, side *labtest.Side, k kind) {
+	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(side.Dynamic, 0, k.namespace,
+		func(o *metav1.ListOptions) { o.LabelSelector = k.selector })
+	informer := factory.ForResource(k.resource).Informer()
 	_ = informer.SetWatchErrorHandler(func(*cache.Reflector, error) {}) // a dead side is what the tests are about
 	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(o any, first bool) { c.add(side.Cluster.Name, o, first, false) },
+		UpdateFunc: func(old, o any) { // of the same name: the other one came while the API server was away
+			if a, b := old.(metav1.Object), o.(metav1.Object); a.GetUID() != b.GetUID() {
+				c.add(side.Cluster.Name, old, false, true)
+				c.add(side.Cluster.Name, o, false, false)
+			}
+		},
 		DeleteFunc: func(o any) {
 			if unknown, lost := o.(cache.DeletedFinalStateUnknown); lost {
 				o = unknown.Obj
@@ -100,14 +110,8 @@ func (c *chronicle) add(side string, object any, there, gone bool) {
 	if err != nil {
 		return
 	}
-	labels := o.GetLabels()
-	what := labels["service_name"]
-	switch {
-	case labels["cpaas.io/module-name"] == syncplugin.Name:
-		what = "plugin"
-	case labels["k8s-app"] == "kube-dns":
-		what = "coredns"
-	case what == "":
+	what := whatIs(o)
+	if what == "" {
 		return
 	}
 	c.mu.Lock()
@@ -124,12 +128,18 @@ func (c *chronicle) sample(ctx context.Context, s *stage) {
 		}
 	}
 	now.leads, now.serial = zone(s.Lab)
-	if now.leads == "" {
-		return // the server is away: nothing was changed by it either
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := len(c.looks); n > 0 && c.looks[n-1].leads == now.leads && c.looks[n-1].serial == now.serial && slices.Equal(c.looks[n-1].open, now.open) {
+	n := len(c.looks)
+	switch {
+	case now.leads != "":
+		c.taken++
+	case n == 0:
+		return
+	default: // the server is away, or busy: it has changed nothing, and the ports count all the same
+		now.leads, now.serial = c.looks[n-1].leads, c.looks[n-1].serial
+	}
+	if n > 0 && c.looks[n-1].leads == now.leads && c.looks[n-1].serial == now.serial && slices.Equal(c.looks[n-1].open, now.open) {
 		return
 	}
 	c.looks = append(c.looks, now)
@@ -172,8 +182,19 @@ func zone(l *lab.Lab) (address string, serial uint32) {
 	return strings.Join(addresses, " "), serial
 }
 
-// authoritative is where the platform's name leads.
-func authoritative(l *lab.Lab) string { address, _ := zone(l); return address }
+// authoritative is where the platform's name leads, once the server answers: on a
+// busy machine it may take longer than a sample waits for it.
+func authoritative(t testing.TB, l *lab.Lab) string {
+	t.Helper()
+	var address string
+	labtest.Await(t, time.Minute, "an answer of the name server", func() error {
+		if address, _ = zone(l); address == "" {
+			return errors.New("none")
+		}
+		return nil
+	})
+	return address
+}
 
 // updates is how often the zone was changed since the chronicle began.
 func (c *chronicle) updates() int {
@@ -221,6 +242,25 @@ func (c *chronicle) events() []came {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.came)
+}
+
+// alive are the objects of a side, by UID, that came and have not gone.
+func (c *chronicle) alive(side string) map[string]bool {
+	out := map[string]bool{}
+	for _, e := range c.events() {
+		if e.side == side {
+			out[e.uid] = !e.gone
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, there bool) bool { return !there })
+	return out
+}
+
+// looked is how many samples are complete.
+func (c *chronicle) looked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taken
 }
 
 func (c *chronicle) samples() []look {

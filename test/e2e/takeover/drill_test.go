@@ -3,7 +3,6 @@ package takeover
 import (
 	"testing"
 
-	"github.com/miekg/dns"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -16,20 +15,20 @@ import (
 func TestDrill(t *testing.T) {
 	s := inSync(t)
 	p := s.drill("drill")
+	s.settle()
 	require.NotNil(t, p.Recovery)
 	assert.Equal(t, workflows.ModeDrill, p.Recovery.Mode)
 	assert.Equal(t, 2, s.seen.updates(), "a name was added and removed")
 	canary := s.Document(t).DR.Drill.Canary
-	a, err := dns.Exchange(new(dns.Msg).SetQuestion(canary+".", dns.TypeA), s.Lab.Describe().DNS.Authoritative)
-	require.NoError(t, err)
-	assert.Empty(t, a.Answer, "the canary's name is gone")
-	assert.Equal(t, s.from.Cluster.Endpoint.VIP, authoritative(s.Lab))
+	assert.Empty(t, s.answer(canary, s.Lab.Describe().DNS.Authoritative), "the canary's name is gone")
+	assert.Equal(t, s.from.Cluster.Endpoint.VIP, authoritative(s, s.Lab))
 	s.Clean(t)
 
 	s.Edit(t, func(doc *site.Site) {
 		doc.DR.Drill.Blackout = []site.Blackout{{From: "00:00", To: "00:00", Reason: "quarter's end"}}
 	})
 	p = s.drill("drill-blackout")
+	s.settle()
 	assert.Contains(t, p.Steps[0].Evidence.Summary, "quarter's end")
 	assert.Equal(t, 2, s.seen.updates(), "nothing in a blackout")
 }

@@ -64,7 +64,7 @@ func (s *stage) killed(verb string, n int) *workflows.Progress {
 		}
 	})
 	p := s.succeeds(id)
-	settle()
+	s.settle()
 	for _, step := range p.Steps {
 		assert.Equal(s, workflows.Done, step.State, step.ID)
 		assert.LessOrEqual(s, step.Tries, 1, "%s: nobody was asked to mend anything", step.ID)

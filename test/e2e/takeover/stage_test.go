@@ -94,7 +94,7 @@ func (s *stage) answers(side *labtest.Side) {
 // roles: the side that the platform's name leads to is the primary.
 func (s *stage) roles() {
 	s.Helper()
-	switch at := authoritative(s.Lab); at {
+	switch at := authoritative(s, s.Lab); at {
 	case s.East.Cluster.Endpoint.VIP:
 		s.from, s.to = s.East, s.West
 	default:

@@ -21,7 +21,7 @@ func TestSwitchoverAndReprotect(t *testing.T) {
 	s := inSync(t)
 	s.writes(t, "switchover")
 	p := s.succeeds(s.start("switchover", s.to))
-	settle()
+	s.settle()
 	s.tookOver(p, workflows.ModeSwitchover, s.from, s.to)
 	assert.Empty(t, p.Recovery.Owed)
 	require.NotNil(t, p.Recovery.RPO)
@@ -50,7 +50,7 @@ func TestFailoverAndReprotect(t *testing.T) {
 		require.NoError(t, s.Lab.PowerOnCluster(context.WithoutCancel(t.Context()), s.from.Cluster.Name))
 	})
 	p := s.succeeds(s.start("failover", s.to))
-	settle()
+	s.settle()
 	s.tookOver(p, workflows.ModeFailover, s.to)
 	var owed []string
 	for _, o := range p.Recovery.Owed {

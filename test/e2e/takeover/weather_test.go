@@ -34,7 +34,7 @@ func TestWhatGoesByItselfAsksNobody(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	require.NoError(t, s.to.First.PowerOn(t.Context()))
 	p := s.succeeds(id)
-	settle()
+	s.settle()
 	s.leadsTo(s.to)
 	assert.Equal(t, s.to.Cluster.Name, s.record(s.to).Primary)
 	for _, step := range p.Steps {

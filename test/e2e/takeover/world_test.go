@@ -132,15 +132,27 @@ func (s *stage) leadsTo(side *labtest.Side) {
 	want := side.Cluster.Endpoint.VIP
 	d := s.Lab.Describe().DNS
 	for _, server := range []string{d.Authoritative, d.Resolver} {
-		a, err := dns.Exchange(new(dns.Msg).SetQuestion(lab.Domain+".", dns.TypeA), server)
-		if assert.NoError(s, err) && assert.Len(s, a.Answer, 1, server) {
-			record, ok := a.Answer[0].(*dns.A)
-			assert.True(s, ok && record.A.Equal(net.ParseIP(want)), "%s answers %s, %s has %s", server, a.Answer[0], side.Cluster.Name, want)
+		if answer := s.answer(lab.Domain, server); assert.Len(s, answer, 1, server) {
+			record, ok := answer[0].(*dns.A)
+			assert.True(s, ok && record.A.Equal(net.ParseIP(want)), "%s answers %s, %s has %s", server, answer[0], side.Cluster.Name, want)
 		}
 	}
 	out, err := side.First.Exec(s.Context(), "getent", "hosts", lab.Domain)
 	assert.NoError(s, err)
 	assert.Contains(s, out, want, "%s itself", side.Cluster.Name)
+}
+
+// answer is what a name server says of a name, when it is not too busy to.
+func (s *stage) answer(domain, server string) (out []dns.RR) {
+	s.Helper()
+	labtest.Await(s, time.Minute, "an answer of "+server, func() error {
+		a, err := dns.Exchange(new(dns.Msg).SetQuestion(domain+".", dns.TypeA), server)
+		if err == nil {
+			out = a.Answer
+		}
+		return err
+	})
+	return out
 }
 
 // record is what a side remembers of the last takeover.
@@ -189,6 +201,3 @@ func (s *stage) captured(p *workflows.Progress, side *labtest.Side) string {
 	}
 	return s.Script(s, side.First.Name, "cat "+facts["file"])
 }
-
-// settle lets the chronicle see what has just happened.
-func settle() { time.Sleep(3 * sampleEvery) }
