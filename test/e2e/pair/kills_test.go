@@ -3,6 +3,7 @@ package pair
 import (
 	"context"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -29,6 +30,14 @@ func (w *witness) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.uids)
+}
+
+// saw demands how many there were, once a watch that is late has told of them.
+func (w *witness) saw(t testing.TB, want int, what string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); w.count() < want && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	}
+	assert.Equal(t, want, w.count(), what)
 }
 
 // watches starts a witness; it ends with the test.
@@ -71,7 +80,7 @@ func (r *stage) killedEverywhere() {
 
 	id := r.start("enable-sync", r.document("killed", nil), "east")
 	for _, at := range []string{"sync.06-token", "sync.07-install", "sync.08-bootstrap", "sync.10-recreate", "sync.11-consistent", "sync.12-services"} {
-		r.running(id, at)
+		r.begun(id, at)
 		if at == "sync.10-recreate" || at == "sync.12-services" {
 			time.Sleep(time.Second) // it has deleted and waits
 		}
@@ -84,8 +93,8 @@ func (r *stage) killedEverywhere() {
 		assert.LessOrEqual(r, s.Tries, 1, "%s: nobody was asked", s.ID)
 	}
 	assert.Contains(r, runs.Step(p, "sync.12-services").Evidence.Summary, "Elasticsearch: 1 Pods restarted; VictoriaMetrics: 3 Pods restarted")
-	assert.Equal(r, 3, copiers.count(), "two Pods, and one of them recreated: %v", copiers.uids)
-	assert.Equal(r, 8, services.count(), "four Pods, each restarted once: %v", services.uids)
-	assert.Equal(r, 2, asked.count(), "asked for once, and renamed by the platform: %v", asked.uids)
-	r.mirrors()
+	r.mirrors() // meanwhile the watches tell what they are late with
+	copiers.saw(r, 3, "two Pods, and one of them recreated")
+	services.saw(r, 8, "four Pods, each restarted once")
+	asked.saw(r, 2, "asked for once, and renamed by the platform")
 }

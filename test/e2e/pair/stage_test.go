@@ -91,8 +91,13 @@ func (r *stage) aborted(id string) *workflows.Progress {
 	return r.until(id, "the end of the abort", func(p *workflows.Progress) bool { return p.Outcome == workflows.Aborted })
 }
 
-// running waits until the run is at a step.
-func (r *stage) running(id, at string) {
+// begun waits until the run is at a step. A short one may be over before a busy
+// machine sees it.
+func (r *stage) begun(id, at string) {
 	r.Helper()
-	r.until(id, at, func(p *workflows.Progress) bool { return runs.Step(p, at).State == workflows.Running })
+	p := r.until(id, at, func(p *workflows.Progress) bool {
+		state := runs.Step(p, at).State
+		return state != "" && state != workflows.Pending
+	})
+	r.Logf("%s is %s", at, runs.Step(p, at).State)
 }
