@@ -73,7 +73,7 @@ func (r *rig) awaitEast(name, value string) {
 // ownerOrder: the garbage collector takes what comes before its owner, and a
 // new Pod brings it back.
 func (r *rig) ownerOrder() {
-	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
 	defer cancel()
 	require.NoError(r, workload.AwaitCollector(ctx, r.East.Dynamic))
 	r.order(lab.SyncFaults{OwnerOrder: true})

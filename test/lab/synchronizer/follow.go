@@ -43,7 +43,7 @@ func (p *pair) follow(ctx context.Context, syncer mirror.Syncer) error {
 	for {
 		select {
 		case <-late.due():
-			if err := write(ctx, p.standby, late.take()); err != nil {
+			if err := write(ctx, p.standby, late.ripe(time.Now())); err != nil {
 				return err
 			}
 		case b, more := <-queue:
@@ -80,13 +80,30 @@ func (p *pair) apply(ctx context.Context, b batch, late *held) error {
 }
 
 // held are changes of objects without owners while the order ownerOrder holds:
-// they come OwnerDelay after the first of them.
+// each comes OwnerDelay after it was made.
 type held struct {
 	changes []change
-	timer   <-chan time.Time
+	since   []time.Time
 }
 
-func (h *held) due() <-chan time.Time { return h.timer }
+// due tells when the first of them has waited long enough; never when there is none.
+func (h *held) due() <-chan time.Time {
+	if len(h.since) == 0 {
+		return nil
+	}
+	return time.After(time.Until(h.since[0].Add(OwnerDelay)))
+}
+
+// ripe takes those that have waited long enough.
+func (h *held) ripe(now time.Time) []change {
+	n := 0
+	for n < len(h.since) && now.Sub(h.since[n]) >= OwnerDelay {
+		n++
+	}
+	out := h.changes[:n:n]
+	h.changes, h.since = h.changes[n:], h.since[n:]
+	return out
+}
 
 // hold keeps what has no owner and returns the rest.
 func (h *held) hold(changes []change) []change {
@@ -96,17 +113,14 @@ func (h *held) hold(changes []change) []change {
 			rest = append(rest, c)
 			continue
 		}
-		h.changes = append(h.changes, c)
-		if h.timer == nil {
-			h.timer = time.After(OwnerDelay)
-		}
+		h.changes, h.since = append(h.changes, c), append(h.since, time.Now())
 	}
 	return rest
 }
 
 func (h *held) take() []change {
 	out := h.changes
-	h.changes, h.timer = nil, nil
+	h.changes, h.since = nil, nil
 	return out
 }
 

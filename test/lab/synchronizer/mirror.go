@@ -15,8 +15,9 @@ import (
 )
 
 // OwnerDelay is how much later objects without an owner come while the order
-// ownerOrder holds: long enough for the garbage collector of the standby.
-const OwnerDelay = 4 * time.Second
+// ownerOrder holds: long enough for the garbage collector of a busy standby, and
+// shorter than the lag that the tests allow.
+const OwnerDelay = 8 * time.Second
 
 // pair is both ends of one mirror.
 type pair struct {
