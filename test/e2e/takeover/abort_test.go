@@ -77,7 +77,7 @@ func TestAbortAtEveryStep(t *testing.T) {
 			}
 			sub.untouched()
 			for _, port := range lab.BalancerPorts {
-				assert.True(t, listens(t.Context(), s.from, port), "%d of the old side", port)
+				assert.True(t, sub.takes(s.from, port), "%d of the old side", port)
 			}
 			s.runs = append(s.runs, id)
 		})

@@ -157,6 +157,18 @@ func listens(ctx context.Context, side *labtest.Side, port int) bool {
 	return true
 }
 
+// takes waits a while for a VIP that should take connections: a balancer that has
+// just been reloaded on a busy machine, or a packet that was lost.
+func (s *stage) takes(side *labtest.Side, port int) bool {
+	for range 20 {
+		if listens(s.Context(), side, port) {
+			return true
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	return false
+}
+
 // zone asks the authoritative server for the platform's address and the zone's
 // serial, which every update raises.
 func zone(l *lab.Lab) (address string, serial uint32) {

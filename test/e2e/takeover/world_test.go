@@ -103,7 +103,7 @@ func (s *stage) untouched() {
 	assert.Len(s, pairs.Synchronizers(s, s.to), 1)
 	assert.Empty(s, pairs.Synchronizers(s, s.from))
 	for _, side := range []*labtest.Side{s.from, s.to} {
-		assert.True(s, listens(s.Context(), side, 2379), "2379 of %s", side.Cluster.Name)
+		assert.True(s, s.takes(side, 2379), "2379 of %s", side.Cluster.Name)
 	}
 	s.leadsTo(s.from)
 	assert.Zero(s, s.seen.updates(), "the name was left alone")
@@ -118,7 +118,7 @@ func (s *stage) protected() {
 	assert.Empty(s, pairs.Synchronizers(s, s.to))
 	for _, side := range []*labtest.Side{s.from, s.to} {
 		for _, port := range lab.BalancerPorts {
-			assert.True(s, listens(s.Context(), side, port), "%d of %s", port, side.Cluster.Name)
+			assert.True(s, s.takes(side, port), "%d of %s", port, side.Cluster.Name)
 		}
 	}
 	assert.Empty(s, s.record(s.to).Owed)
