@@ -44,7 +44,7 @@ func (r *rig) secondServer(t *testing.T, node string) string {
 	r.write(t, node, "/var/lib/bind/second.zone", secondZone)
 	r.write(t, node, "/var/lib/bind/fixed.zone", secondZone)
 	r.script(t, node, "chown bind /etc/bind/second.conf /var/lib/bind/*.zone; install -d -o bind -g bind /run/named; systemd-run --quiet --unit=second-named named -f -u bind -c /etc/bind/second.conf")
-	eventually(t, 10*time.Second, "the second name server came up", func() bool {
+	eventually(t, time.Minute, "the second name server came up", func() bool {
 		a, err := dns.Ask(t.Context(), address, "split."+r.d.Zone)
 		return err == nil && len(a.A) == 1
 	})
@@ -103,13 +103,13 @@ func testDNSFaults(t *testing.T, r *rig) {
 		start := time.Now()
 		_, err := dns.Ask(t.Context(), silent, name)
 		require.Equal(t, fault.Unreachable, fault.ClassOf(err))
-		require.Less(t, time.Since(start), 12*time.Second)
+		require.Less(t, time.Since(start), 20*time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(500*time.Millisecond, cancel)
 		start = time.Now()
 		err = with(good, func(d *dns.RFC2136) { d.Server = silent }).Upsert(ctx, name, one)
 		require.ErrorIs(t, err, context.Canceled)
-		require.Less(t, time.Since(start), 3*time.Second)
+		require.Less(t, time.Since(start), 5*time.Second)
 	})
 
 	t.Run("a program that fails", func(t *testing.T) {

@@ -39,7 +39,7 @@ func testSilent(t *testing.T, r *rig, second string) {
 	require.Contains(t, e.Facts[mute], "gives no answer")
 	require.Contains(t, e.Summary, "for 2 servers")
 	require.Contains(t, e.Summary, "NOT seen at "+mute)
-	require.Less(t, time.Since(start), 30*time.Second, "its time-outs keep nobody waiting")
+	require.Less(t, time.Since(start), time.Minute, "its time-outs keep nobody waiting")
 	now, err := a.LookUpPlatform(t.Context(), activities.ClusterInput{Scope: in.Scope})
 	require.NoError(t, err)
 	require.Equal(t, "west", now.Cluster)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,7 +181,7 @@ func conformDNS(t *testing.T, r *rig, label string, d dns.Driver) {
 	start := time.Now()
 	require.Error(t, d.Upsert(gone, name, one))
 	require.Error(t, d.Remove(gone, name))
-	require.Less(t, time.Since(start), 2*time.Second)
+	require.Less(t, time.Since(start), 5*time.Second)
 }
 
 // conformRemove is what every driver promises of a name that goes: its addresses,
@@ -218,7 +219,7 @@ func conformRemove(t *testing.T, r *rig, name string, d dns.Driver) {
 // missing, waits for the caches, and is done at once when all is so.
 func conformPoint(t *testing.T, r *rig, label string, driver dns.Driver, d *site.DNS) {
 	s := r.site(label, d)
-	a := &activities.DNS{Hosts: r.hosts, Margin: 4 * time.Second}
+	a := &activities.DNS{Hosts: r.hosts, Margin: 20 * time.Second}
 	point := func(to string) (activities.Evidence, error) {
 		return a.PointPlatform(t.Context(), activities.PointInput{Scope: activities.Scope{Site: s, Cluster: to}, To: to})
 	}
@@ -250,7 +251,7 @@ func conformPoint(t *testing.T, r *rig, label string, driver dns.Driver, d *site
 	e, err = point("west")
 	require.NoError(t, err)
 	require.Equal(t, "false", e.Facts["changed"], "what is so is left alone")
-	require.Less(t, time.Since(start), 3*time.Second)
+	require.Less(t, time.Since(start), 10*time.Second)
 
 	stale, err := dns.Ask(t.Context(), r.d.DNS.Resolver, s.Platform.Address)
 	require.NoError(t, err)
@@ -262,6 +263,7 @@ func conformPoint(t *testing.T, r *rig, label string, driver dns.Driver, d *site
 	leads("east", true)
 
 	if manual { // nobody does it: the activity says what is to be done
+		a.Margin = time.Second
 		_, err = point("west")
 		require.Equal(t, fault.Gate, fault.ClassOf(err))
 		require.ErrorContains(t, err, "point "+s.Platform.Address+" at A "+r.address(10)+" and no AAAA record, TTL ≤ 3")
@@ -277,12 +279,13 @@ func neverMissing(t *testing.T, r *rig, name string, set func(dns.Records)) {
 	}
 	set(records(0))
 	ctx, stop := context.WithCancel(t.Context())
-	bad, polls := make(chan string, 1), 0
+	bad := make(chan string, 1)
+	var polls atomic.Int32
 	go func() {
 		defer close(bad)
 		for ctx.Err() == nil {
 			a, err := dns.Ask(ctx, r.d.DNS.Authoritative, name)
-			polls++
+			polls.Add(1)
 			time.Sleep(300 * time.Microsecond) // the servers share the processors
 			if err == nil && (a.RCode != "NOERROR" || len(a.A) != 1 || len(a.AAAA) != 1) {
 				bad <- a.String()
@@ -291,7 +294,7 @@ func neverMissing(t *testing.T, r *rig, name string, set func(dns.Records)) {
 		}
 	}()
 	switches := 0
-	for start := time.Now(); switches < 6 || time.Since(start) < 300*time.Millisecond; switches++ {
+	for start := time.Now(); len(bad) == 0 && (switches < 6 || polls.Load() <= 20 || time.Since(start) < 300*time.Millisecond); switches++ {
 		set(records(switches % 100))
 	}
 	set(records(5))
@@ -299,6 +302,5 @@ func neverMissing(t *testing.T, r *rig, name string, set func(dns.Records)) {
 	if text, there := <-bad; there {
 		t.Errorf("while the name was switched, the server answered %s", text)
 	}
-	require.Greater(t, polls, 20)
-	t.Logf("%d looks during %d changes", polls, switches)
+	t.Logf("%d looks during %d changes", polls.Load(), switches)
 }

@@ -37,7 +37,7 @@ func (r *rig) startEtcd(t *testing.T) {
 	}
 	for _, n := range r.d.Nodes {
 		if n.Role == lab.ControlPlane {
-			eventually(t, 20*time.Second, "etcd on "+n.Name, func() bool {
+			eventually(t, 2*time.Minute, "etcd on "+n.Name, func() bool {
 				return balancer.Look(t.Context(), (&net.Dialer{}).DialContext, n.Address+":2379", "", true).Leaf != ""
 			})
 		}

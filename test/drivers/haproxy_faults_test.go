@@ -115,7 +115,7 @@ func testHAProxyFaults(t *testing.T, r *rig, before string) {
 	t.Run("a port that somebody has", func(t *testing.T) {
 		closed(t)
 		r.script(t, "west-lb", "systemd-run --quiet --unit=squatter socat TCP-LISTEN:2379,fork,reuseaddr EXEC:cat")
-		eventually(t, 5*time.Second, "the squatter", func() bool { return r.takes(2379) })
+		eventually(t, time.Minute, "the squatter", func() bool { return r.takes(2379) })
 		_, err := driver.Open(t.Context(), want)
 		r.script(t, "west-lb", "systemctl stop squatter")
 		require.Equal(t, fault.Gate, fault.ClassOf(err))
