@@ -34,11 +34,15 @@ func newRun(t *testing.T, orders string, second func(context.Context) error) (*r
 	return r, []cluster.Phase{{Name: "first", Run: done}, {Name: "second", Run: second}}, record
 }
 
-// words are the states that were seen, in order.
-func words(ctx context.Context, r *run) (out []string) {
+// words are the states that were seen, in order, until one is last.
+func words(ctx context.Context, r *run, last string) (out []string) {
 	for ctx.Err() == nil {
-		if _, word, _ := r.progress(); len(out) == 0 || out[len(out)-1] != word {
+		_, word, _ := r.progress()
+		if len(out) == 0 || out[len(out)-1] != word {
 			out = append(out, word)
+		}
+		if word == last {
+			break
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -48,18 +52,16 @@ func words(ctx context.Context, r *run) (out []string) {
 func TestAFailedPhaseIsTriedAgain(t *testing.T) {
 	tries := 0
 	r, phases, record := newRun(t, "{}", func(context.Context) error {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(time.Second) // every state lasts long enough to be seen
 		if tries++; tries == 1 {
 			return errors.New("no route to host")
 		}
 		return nil
 	})
-	ctx, stop := context.WithCancel(t.Context())
+	r.pause = time.Second
 	seen := make(chan []string)
-	go func() { seen <- words(ctx, r) }()
+	go func() { seen <- words(t.Context(), r, success) }()
 	require.NoError(t, r.execute(t.Context(), phases))
-	time.Sleep(20 * time.Millisecond)
-	stop()
 	got := <-seen
 	require.Subset(t, got, []string{doing, failed, retrying, success})
 	step, status, log := r.progress()
@@ -82,6 +84,7 @@ func TestAStalledPhaseEndsWhenTheOrderIsLifted(t *testing.T) {
 	r, phases, _ := newRun(t, `{"stallPhase": 2}`, nil)
 	done := make(chan error)
 	go func() { done <- r.execute(t.Context(), phases) }()
+	require.Eventually(t, func() bool { step, _, _ := r.progress(); return step == 2 }, time.Minute, 10*time.Millisecond)
 	select {
 	case <-done:
 		t.Fatal("the phase was ordered to stall")
@@ -115,8 +118,8 @@ func TestHowLongTheInstallerServesOn(t *testing.T) {
 		finished bool
 		within   time.Duration
 	}{
-		"grace":               {`{"graceSeconds": 1}`, true, 20 * time.Second},
-		"gone at once":        {`{"goneAfterSuccess": true, "graceSeconds": 60}`, true, 20 * time.Second},
+		"grace":               {`{"graceSeconds": 1}`, true, time.Minute},
+		"gone at once":        {`{"goneAfterSuccess": true, "graceSeconds": 60}`, true, time.Minute},
 		"never removed":       {`{"graceSeconds": 0, "neverRemoved": true}`, false, 2 * time.Second},
 		"silent from the off": {`{"graceSeconds": 0, "setupSilent": true}`, false, 2 * time.Second},
 	} {
