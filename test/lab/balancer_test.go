@@ -21,15 +21,15 @@ func TestBalancerForwardsToHealthyNodes(t *testing.T) {
 		serve(t, node(t, l, "west-2"), port)
 	}
 	for _, port := range lab.BalancerPorts {
-		require.Eventually(t, func() bool { return ask(vip, port) == "west-2" }, 10*time.Second, 100*time.Millisecond, "port %d", port)
+		require.Eventually(t, func() bool { return ask(vip, port) == "west-2" }, time.Minute, 100*time.Millisecond, "port %d", port)
 	}
 	serve(t, node(t, l, "west-3"), 6443)
-	require.Eventually(t, func() bool { return ask(vip, 6443) == "west-3" }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ask(vip, 6443) == "west-3" }, time.Minute, 50*time.Millisecond)
 
 	require.NoError(t, node(t, l, "west-2").PowerOff(t.Context()))
-	require.Eventually(t, func() bool { return ask(vip, 443) == "" }, 10*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return ask(vip, 443) == "" }, time.Minute, 100*time.Millisecond)
 	for range 4 {
-		require.Eventually(t, func() bool { return ask(vip, 6443) == "west-3" }, 10*time.Second, 100*time.Millisecond)
+		require.Eventually(t, func() bool { return ask(vip, 6443) == "west-3" }, time.Minute, 100*time.Millisecond)
 	}
 }
 

@@ -32,11 +32,11 @@ func TestDNSAnswersAndTakesSignedUpdates(t *testing.T) {
 	require.Equal(t, dns.RcodeSuccess, update(t, d, tsigSecret(t, l), east))
 	require.Equal(t, east, lookup(t, d.DNS.Authoritative, d.Domain))
 	require.Eventually(t, func() bool { return lookup(t, d.DNS.Resolver, d.Domain) == east },
-		15*time.Second, 200*time.Millisecond, "the resolver's cache follows within the TTL")
+		time.Minute, 200*time.Millisecond, "the resolver's cache follows within the TTL")
 
 	start := time.Now()
 	require.Empty(t, lookup(t, d.DNS.Resolver, "elsewhere.example.org"))
-	require.Less(t, time.Since(start), 2*time.Second, "names of the outside fail at once")
+	require.Less(t, time.Since(start), 4*time.Second, "names of the outside fail at once")
 }
 
 func lookup(t *testing.T, server, name string) string {

@@ -130,7 +130,7 @@ func (n *Node) console() string { return filepath.Join(n.dir(), "console.log") }
 
 // bootTime is generous: on a loaded two-core machine a boot that takes two
 // seconds alone has taken twenty.
-const bootTime = 90 * time.Second
+const bootTime = 3 * time.Minute
 
 // ready waits until the node has booted and answers on its ports.
 func (n *Node) ready(ctx context.Context, ended <-chan struct{}) error {

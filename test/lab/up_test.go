@@ -75,7 +75,7 @@ func TestResetIsPristineAndQuick(t *testing.T) {
 	require.NoError(t, l.Reset(t.Context()))
 	took := time.Since(start)
 	t.Logf("reset of 2 machines took %s", took)
-	require.Less(t, took, 20*time.Second)
+	require.Less(t, took, time.Minute)
 
 	out, err := n.Script(t.Context(), "ls /root; cat /etc/machine-id /etc/resolv.conf; test -s /etc/ssh/sshd_config")
 	require.NoError(t, err)

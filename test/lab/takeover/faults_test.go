@@ -19,7 +19,7 @@ import (
 // lookup asks one server once; "" is a name that does not exist.
 func (r *rig) lookup(server string) (string, error) {
 	m := new(dns.Msg).SetQuestion(dns.Fqdn(lab.Domain), dns.TypeA)
-	answer, _, err := (&dns.Client{Timeout: 2 * time.Second}).ExchangeContext(r.Context(), m, server)
+	answer, _, err := (&dns.Client{Timeout: 4 * time.Second}).ExchangeContext(r.Context(), m, server)
 	if err != nil {
 		return "", err
 	}
@@ -152,7 +152,10 @@ func (r *rig) podsNeverReady() {
 	require.NoError(r, r.Lab.BreakPods(r.Context(), "east", "cluster-transformer"))
 	r.Cleanup(func() { require.NoError(r, r.Lab.MendPods(context.Background(), "east")) })
 	require.Equal(r, corev1.PodRunning, phase(), "a Pod that is ready stays so")
-	time.Sleep(4 * time.Second) // kwok begins with its orders
+	r.eventually("the kwok without orders has ended", func() error { // its successor's stages are written after that
+		_, err := r.East.First.Exec(r.Context(), "grep", "-q", "cluster-transformer", "/var/lib/kubelet/kwok-stages.yaml")
+		return err
+	})
 	require.NoError(r, pods.DeleteCollection(r.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector}))
 	r.eventually("its successor waits", func() error {
 		if p := phase(); p != corev1.PodPending {

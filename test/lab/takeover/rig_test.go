@@ -22,7 +22,7 @@ import (
 
 const (
 	platformNamespace = "cpaas-system"
-	patience          = 30 * time.Second
+	patience          = 2 * time.Minute
 )
 
 // rig is a pair that the cases share, one after another.
@@ -71,7 +71,7 @@ func (r *rig) vip(cluster string) string {
 // inPod runs a command in the first Pod of sentry, as kubectl exec does.
 func (r *rig) inPod(s *labtest.Side, command ...string) (string, error) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
 	pods, err := s.API.CoreV1().Pods(platformNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app=sentry"})
 	require.NoError(r, err)

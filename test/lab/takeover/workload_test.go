@@ -22,7 +22,7 @@ func (r *rig) workloadCluster() {
 	require.Equal(r, "file:"+file, string(named[0].Kubeconfig))
 	config, err := clientcmd.BuildConfigFromFlags("", file)
 	require.NoError(r, err)
-	config.Timeout = 3 * time.Second
+	config.Timeout = 15 * time.Second
 	api, err := kubernetes.NewForConfig(config)
 	require.NoError(r, err)
 	r.restart(&labtest.Side{API: api}, platformNamespace, "service_name=warlock")
