@@ -75,7 +75,7 @@ func startAPIServer(t *testing.T) *apiserver {
 	conf.Server = "https://" + a.address
 	a.admin, err = conf.New("test")
 	require.NoError(t, err)
-	eventually(t, time.Minute, func(ctx context.Context) error { return a.admin.Healthy(ctx, "/readyz") })
+	eventually(t, 5*time.Minute, func(ctx context.Context) error { return a.admin.Healthy(ctx, "/readyz") })
 	return a
 }
 

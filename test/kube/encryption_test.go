@@ -48,7 +48,7 @@ func TestKeysOfOneName(t *testing.T) {
 	}
 	ready := func() {
 		t.Helper()
-		eventually(t, time.Minute, func(ctx context.Context) error { return c.Ready(ctx) })
+		eventually(t, 5*time.Minute, func(ctx context.Context) error { return c.Ready(ctx) })
 	}
 	standby, own := keyFile(t, "key1", "S")
 	_, foreign := keyFile(t, "key1", "P")
@@ -61,7 +61,7 @@ func TestKeysOfOneName(t *testing.T) {
 	}
 
 	with(merged)
-	eventually(t, time.Minute, func(ctx context.Context) error { return c.Serving(ctx) })
+	eventually(t, 5*time.Minute, func(ctx context.Context) error { return c.Serving(ctx) })
 	end := time.Now().Add(15 * time.Second)
 	for time.Now().Before(end) {
 		err := c.Ready(t.Context())

@@ -42,7 +42,7 @@ func client(t *testing.T, a *apiserver, conf kubeapi.Kubeconfig) *kube.Client {
 func apply(t *testing.T, a *apiserver, objects ...object) {
 	t.Helper()
 	for _, o := range objects {
-		eventually(t, 20*time.Second, func(ctx context.Context) error { return a.admin.Apply(ctx, o) }) // a new kind takes a moment
+		eventually(t, 2*time.Minute, func(ctx context.Context) error { return a.admin.Apply(ctx, o) }) // a new kind takes a moment
 	}
 }
 

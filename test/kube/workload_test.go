@@ -336,7 +336,7 @@ func lacking(t *testing.T, a *apiserver, c *kube.Client) {
 func pluginVersion(t *testing.T, a *apiserver, c *kube.Client) {
 	ctx := t.Context()
 	apply(t, a, platform.Definitions()...)
-	eventually(t, 20*time.Second, func(ctx context.Context) error { _, err := c.Published(ctx, "etcd-sync"); return err })
+	eventually(t, 2*time.Minute, func(ctx context.Context) error { _, err := c.Published(ctx, "etcd-sync"); return err })
 	none, err := c.Published(ctx, "etcd-sync")
 	require.NoError(t, err)
 	assert.Empty(t, none, "not published is no error")

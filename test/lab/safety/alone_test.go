@@ -24,7 +24,7 @@ func testAlone(t *testing.T, r *rig) {
 	pool := ssh.NewPool() // nothing is open with the west any more
 	t.Cleanup(pool.Close)
 	r.hosts = &activities.Hosts{Pool: pool}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 
 	c := &activities.Consistency{Hosts: r.hosts}

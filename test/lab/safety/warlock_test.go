@@ -55,13 +55,13 @@ func testWarlock(t *testing.T, r *rig) {
 		"clusters: [{name: a, cluster: {server: '"+server(kubeconfig)+"', "+strings.TrimSpace(line(kubeconfig, "certificate-authority-data"))+"}}]\nusers: [{name: a, user: {token: not-a-token-of-it}}]\n")
 	a := &activities.Workloads{Hosts: r.hosts}
 	in := func(name string) activities.WorkloadInput {
-		return activities.WorkloadInput{Site: doc, Name: name, Settle: 2 * time.Minute}
+		return activities.WorkloadInput{Site: doc, Name: name, Settle: 5 * time.Minute}
 	}
 
 	bare, work := r.East.API, r.West.API // both come with one
 	require.NoError(t, bare.AppsV1().Deployments("cpaas-system").Delete(t.Context(), "warlock", metav1.DeleteOptions{}))
 	require.NoError(t, work.AppsV1().Deployments("cpaas-system").Delete(t.Context(), "warlock", metav1.DeleteOptions{}))
-	labtest.Await(t, time.Minute, "their warlock is gone", func() error {
+	labtest.Await(t, 4*time.Minute, "their warlock is gone", func() error {
 		for _, name := range []string{"bare", "work"} {
 			v, err := a.ListWarlock(t.Context(), in(name))
 			if err != nil {
@@ -127,7 +127,7 @@ func restartWarlock(t *testing.T, a *activities.Workloads, in activities.Workloa
 		}
 		return ready, out, view
 	}
-	labtest.Await(t, time.Minute, "warlock is ready", func() error {
+	labtest.Await(t, 4*time.Minute, "warlock is ready", func() error {
 		if ready, _, v := uids(); ready != 3 || len(v.Pods) != 3 {
 			return fmt.Errorf("%d of %d", ready, len(v.Pods))
 		}
