@@ -29,7 +29,7 @@ func (r *rig) recreatePod() {
 	old := r.pods()[0]
 	require.NoError(r, r.East.API.CoreV1().Pods(platformNamespace).Delete(r.Context(), old.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &old.UID}}))
-	labtest.Await(r, time.Minute, "the Pod goes", func() error {
+	labtest.Await(r, patience, "the Pod goes", func() error {
 		for _, p := range r.pods() {
 			if p.UID == old.UID {
 				return fmt.Errorf("%s is there", p.Name)
@@ -62,7 +62,7 @@ func (r *rig) readEast(name string) string {
 
 func (r *rig) awaitEast(name, value string) {
 	r.Helper()
-	labtest.Await(r, time.Minute, name, func() error {
+	labtest.Await(r, patience, name, func() error {
 		if got := r.readEast(name); got != value {
 			return fmt.Errorf("it is %q in the east, want %q", got, value)
 		}
@@ -149,7 +149,7 @@ func (r *rig) lag() {
 // a failure, and that Pod is not ready.
 func (r *rig) awaitError(text string) {
 	r.Helper()
-	labtest.Await(r, 90*time.Second, "the error "+text, func() error {
+	labtest.Await(r, patience, "the error "+text, func() error {
 		answer, err := r.check()
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func (r *rig) ownDomain() {
 	require.NoError(r, r.Lab.PointPlatform(r.Context(), "east"))
 	resolver := r.Lab.Describe().DNS.Resolver
 	host, _, _ := strings.Cut(resolver, ":")
-	labtest.Await(r, time.Minute, "the cache forgets", func() error {
+	labtest.Await(r, patience, "the cache forgets", func() error {
 		out, err := r.East.First.Exec(r.Context(), "nslookup", r.Site.Platform.Address, host)
 		if err == nil && !strings.Contains(out, r.East.Cluster.Endpoint.VIP) {
 			err = fmt.Errorf("%s", out)

@@ -18,7 +18,10 @@ import (
 	"github.com/acpflow/acpflow/test/lab/labtest"
 )
 
-const platformNamespace = "cpaas-system"
+const (
+	platformNamespace = "cpaas-system"
+	patience          = 4 * time.Minute // with anything that takes seconds on a machine of its own
+)
 
 var modules = schema.GroupVersionResource{Group: "cluster.alauda.io", Version: "v1alpha1", Resource: "moduleinfoes"}
 
@@ -59,7 +62,7 @@ func (r *rig) installPlugin(version string, config map[string]any) {
 		"spec": map[string]any{"version": version, "config": config},
 	}}, metav1.CreateOptions{})
 	require.NoError(r, err)
-	labtest.Await(r, time.Minute, "the plugin runs", func() error {
+	labtest.Await(r, patience, "the plugin runs", func() error {
 		list, err := r.East.Dynamic.Resource(modules).List(r.Context(), metav1.ListOptions{LabelSelector: "cpaas.io/module-name=etcd-sync"})
 		if err != nil {
 			return err
@@ -101,7 +104,7 @@ func (r *rig) logs(pod string) (string, error) {
 // the Pod's name.
 func (r *rig) awaitLog(text string) string {
 	found := ""
-	labtest.Await(r, time.Minute, "the log says "+text, func() error {
+	labtest.Await(r, patience, "the log says "+text, func() error {
 		said := ""
 		for _, p := range r.pods() {
 			log, err := r.logs(p.Name)
@@ -136,7 +139,7 @@ func (r *rig) check() (string, error) {
 
 func (r *rig) awaitCheck(want string) {
 	r.Helper()
-	labtest.Await(r, 90*time.Second, "/check", func() error {
+	labtest.Await(r, patience, "/check", func() error {
 		got, err := r.check()
 		if err == nil && got != want {
 			err = fmt.Errorf("it says %q, want %q", got, want)
@@ -160,7 +163,7 @@ func (r *rig) mirrors() {
 	_, err = west.ConfigMaps(platformNamespace).Create(r.Context(), settings.DeepCopy(), metav1.CreateOptions{})
 	require.NoError(r, err)
 
-	labtest.Await(r, time.Minute, "the Secret arrives", func() error {
+	labtest.Await(r, patience, "the Secret arrives", func() error {
 		got, err := east.Secrets("team").Get(r.Context(), "password", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -173,7 +176,7 @@ func (r *rig) mirrors() {
 	_, err = west.ConfigMaps("team").Update(r.Context(), settings, metav1.UpdateOptions{})
 	require.NoError(r, err)
 	require.NoError(r, west.Secrets("team").Delete(r.Context(), "password", metav1.DeleteOptions{}))
-	labtest.Await(r, time.Minute, "the change and the deletion arrive", func() error {
+	labtest.Await(r, patience, "the change and the deletion arrive", func() error {
 		got, err := east.ConfigMaps("team").Get(r.Context(), "settings", metav1.GetOptions{})
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ func TestProof(t *testing.T) {
 	defer pool.Close()
 	a := activities.Consistency{Hosts: &activities.Hosts{Pool: pool}}
 	site := *r.Site
-	site.DR.Sync.MaxLag = "5s"
+	site.DR.Sync.MaxLag = "20s"
 	prove := func(since *etcd.Mark) etcd.Proof {
 		p, err := a.Prove(r.Context(), activities.ProveInput{Site: site, Primary: "west", Standby: "east", Since: since, Owners: since == nil})
 		require.NoError(r, err)

@@ -26,7 +26,7 @@ func (r *rig) same() {
 	require.NoError(r, workload.Seed(r.Context(), r.West.API, r.West.Dynamic, seeded), "twice is once")
 	r.awaitCheck(clean)
 	west, east := r.etcd(r.West), r.etcd(r.East)
-	labtest.Await(r, time.Minute, "the same values", func() error {
+	labtest.Await(r, patience, "the same values", func() error {
 		a, b := r.mirrored(west), r.mirrored(east)
 		var diff []string
 		for key, value := range a {

@@ -27,7 +27,7 @@ func (r *rig) removePlugin() {
 	ip, err := r.East.API.CoreV1().Services(platformNamespace).Get(r.Context(), "etcd-sync-monitor", metav1.GetOptions{})
 	require.NoError(r, err)
 	require.NoError(r, infos.Delete(r.Context(), list.Items[0].GetName(), metav1.DeleteOptions{}))
-	labtest.Await(r, time.Minute, "the plugin goes", func() error {
+	labtest.Await(r, patience, "the plugin goes", func() error {
 		if left := r.leftovers(); len(left) > 0 {
 			return fmt.Errorf("left: %s", strings.Join(left, ", "))
 		}
@@ -97,7 +97,7 @@ func (r *rig) leaseWay() {
 		require.NotContains(r, log, "Acquired leader lease", "every Pod has a log of its own")
 	}
 	require.NoError(r, r.East.API.CoreV1().Pods(platformNamespace).Delete(r.Context(), first, metav1.DeleteOptions{}))
-	labtest.Await(r, 30*time.Second, "another Pod leads", func() error {
+	labtest.Await(r, patience, "another Pod leads", func() error {
 		if now := r.holder(); now == "" || now == first {
 			return fmt.Errorf("the holder is %q", now)
 		}
@@ -129,7 +129,7 @@ func (r *rig) tokenWay() {
 	r.installPlugin("v4.3.1", map[string]any{
 		"activeGlobalClusterVIP": west, "activeETCDEndpoints": "https://" + west + ":2379", "standbyETCDEndpoints": "https://" + east + ":2379",
 		"activeClusterTokenSecret": "etcd-sync-active-cluster-token"})
-	labtest.Await(r, time.Minute, "the bootstrap Job is complete", func() error {
+	labtest.Await(r, patience, "the bootstrap Job is complete", func() error {
 		job, err := r.East.API.BatchV1().Jobs(platformNamespace).Get(r.Context(), "etcd-sync-bootstrap", metav1.GetOptions{})
 		if err == nil && job.Status.Succeeded != 1 {
 			err = fmt.Errorf("%+v", job.Status)
