@@ -217,9 +217,12 @@ func TestStart(t *testing.T) {
 		assert.True(t, adopted)
 	})
 	t.Run("says when progress does not tell", func(t *testing.T) {
-		f := &fake{progress: idle, config: func(w http.ResponseWriter, _ []byte) { hangUp(w) }}
-		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		f := &fake{progress: idle, config: func(w http.ResponseWriter, _ []byte) {
+			time.AfterFunc(1500*time.Millisecond, cancel)
+			hangUp(w)
+		}}
 		_, err := serve(t, f).Start(ctx, config(t))
 		require.Error(t, err)
 		assert.EqualValues(t, 1, f.posts.Load(), "never posted again blindly")

@@ -47,7 +47,7 @@ func (b *bench) starts() int {
 
 func (b *bench) waitFor(name string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { _, err := os.Stat(b.path(name)); return err == nil }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(b.t, func() bool { _, err := os.Stat(b.path(name)); return err == nil }, time.Minute, 20*time.Millisecond)
 }
 
 func TestRunAndAdoptTheResult(t *testing.T) {
@@ -180,7 +180,7 @@ func TestCancelKillsTheWholeGroup(t *testing.T) {
 	require.Eventually(t, func() bool { // gone, or dead and not yet reaped by init
 		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ")
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 10*time.Millisecond)
 	require.NoDirExists(t, filepath.Join(spec.Dir, spec.ID))
 	require.NoError(t, job.Cancel(t.Context(), b.client, spec), "nothing there is no error")
 }

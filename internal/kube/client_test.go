@@ -160,6 +160,6 @@ func TestCloseLeavesNoConnection(t *testing.T) {
 		}
 		assert.EqualValues(t, 1, open.Load(), "one connection serves all requests")
 		c.Close()
-		assert.Eventually(t, func() bool { return open.Load() == 0 }, 5*time.Second, 10*time.Millisecond)
+		assert.Eventually(t, func() bool { return open.Load() == 0 }, 30*time.Second, 10*time.Millisecond)
 	}
 }

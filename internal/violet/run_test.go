@@ -30,11 +30,11 @@ func TestMain(m *testing.M) {
 func TestVioletDiesWithAKilledWorker(t *testing.T) {
 	dir := t.TempDir()
 	begun, path := filepath.Join(dir, "begun"), filepath.Join(dir, "violet")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/bash\necho $$ >"+begun+".new; mv "+begun+".new "+begun+"; exec sleep 30\n"), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/bash\necho $$ >"+begun+".new; mv "+begun+".new "+begun+"; exec sleep 300\n"), 0o700))
 	worker := exec.Command(os.Args[0])
 	worker.Env = append(os.Environ(), "VIOLET_TEST_PATH="+path)
 	require.NoError(t, worker.Start())
-	require.Eventually(t, func() bool { _, err := os.Stat(begun); return err == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(begun); return err == nil }, time.Minute, 10*time.Millisecond)
 	pid, err := os.ReadFile(begun)
 	require.NoError(t, err)
 	require.NoError(t, worker.Process.Kill())
@@ -42,5 +42,5 @@ func TestVioletDiesWithAKilledWorker(t *testing.T) {
 	require.Eventually(t, func() bool { // gone, or dead and not yet reaped by init
 		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ")
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 10*time.Millisecond)
 }

@@ -44,12 +44,25 @@ func Run(dir string, lines ...string) (*Server, error) {
 	if err := errors.Join(os.MkdirAll("/run/sshd", 0o755), os.MkdirAll(s.Home, 0o777), os.Chmod(s.Home, 0o777), s.makeKeys()); err != nil {
 		return nil, err
 	}
+	err := errTaken
+	for tries := 0; errors.Is(err, errTaken) && tries < 5; tries++ {
+		err = s.tryPort(lines)
+	}
+	return s, err
+}
+
+// errTaken: a port that was free is another program's a moment later.
+var errTaken = errors.New("sshd could not have its port")
+
+// tryPort starts the server on a port that is free.
+func (s *Server) tryPort(lines []string) error {
 	addr, err := freeAddress()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.Addr = addr
 	_, port, _ := net.SplitHostPort(addr)
+	dir := s.Dir
 	conf := filepath.Join(dir, "sshd_config")
 	text := strings.Join(lines, "\n") + fmt.Sprintf(`
 ListenAddress 127.0.0.1
@@ -67,9 +80,9 @@ PermitRootLogin yes
 SetEnv HOME=%[2]s/home
 `, port, dir)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.start(conf)
+	return s.start(conf)
 }
 
 func (s *Server) start(conf string) error {
@@ -82,18 +95,23 @@ func (s *Server) start(conf string) error {
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start sshd (Debian package openssh-server): %w", err)
 	}
-	for range 100 {
-		if greets(s.Addr) {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	refused := fmt.Sprintf("Bind to port %s on 127.0.0.1 failed", port)
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		greeted := greets(s.Addr) // perhaps by whoever has the port
+		if strings.Contains(s.Log(), refused) {
+			s.Stop()
+			return errTaken
+		}
+		if greeted {
 			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	s.Stop()
 	return fmt.Errorf("sshd does not listen on %s; its log: %s", s.Addr, s.Log())
 }
 
-// greets reports whether an SSH server answers: another program may have held
-// the port for a moment.
+// greets reports whether an SSH server answers.
 func greets(addr string) bool {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
