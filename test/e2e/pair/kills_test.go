@@ -35,8 +35,7 @@ func (w *witness) count() int {
 // saw demands how many there were, once a watch that is late has told of them.
 func (w *witness) saw(t testing.TB, want int, what string) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); w.count() < want && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-	}
+	assert.Eventually(t, func() bool { return w.count() >= want }, time.Minute, 100*time.Millisecond, what)
 	assert.Equal(t, want, w.count(), what)
 }
 
