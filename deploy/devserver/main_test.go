@@ -85,7 +85,7 @@ func (p *process) end(t *testing.T, signal syscall.Signal) error {
 
 func dial(t *testing.T, address string) client.Client {
 	t.Helper()
-	c, err := client.Dial(client.Options{HostPort: address})
+	c, err := client.Dial(client.Options{HostPort: address, ConnectionOptions: client.ConnectionOptions{GetSystemInfoTimeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}

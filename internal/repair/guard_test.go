@@ -14,20 +14,22 @@ import (
 )
 
 func TestAConfirmedFixStays(t *testing.T) {
+	t.Parallel() // it waits
 	n := node(t)
 	write(t, n, "etc/ssh/sshd_config", "UseDNS yes\n", 0o600)
 	fixes := []fix.Fix{of("sshd", edit("/etc/ssh/sshd_config", "UseDNS yes\n", "UseDNS no\n"))}
-	results, err := n.Apply(t.Context(), "run-1", fixes, &repair.Guard{Token: "one", Seconds: 2})
+	results, err := n.Apply(t.Context(), "run-1", fixes, &repair.Guard{Token: "one", Seconds: 10})
 	require.NoError(t, err)
 	assert.Equal(t, []repair.Status{repair.Done}, statuses(results))
 	ok, err := n.Confirm(t.Context(), "one")
 	require.NoError(t, err)
 	assert.True(t, ok)
 	// The guard's program ends by itself, and must have changed nothing.
-	assert.Never(t, func() bool { return read(t, n, "etc/ssh/sshd_config") != "UseDNS no\n" }, 4*time.Second, 100*time.Millisecond)
+	assert.Never(t, func() bool { return read(t, n, "etc/ssh/sshd_config") != "UseDNS no\n" }, 12*time.Second, 100*time.Millisecond)
 }
 
 func TestAnUnconfirmedFixIsTakenBackByTheNode(t *testing.T) {
+	t.Parallel() // it waits
 	n := node(t)
 	write(t, n, "etc/ssh/sshd_config", "UseDNS yes\n", 0o600)
 	before := tree(t, n)
@@ -35,13 +37,13 @@ func TestAnUnconfirmedFixIsTakenBackByTheNode(t *testing.T) {
 	change := edit("/etc/ssh/sshd_config", "UseDNS yes\n", "Port 1\n")
 	change.Then = "echo reload >>" + log
 	fixes := []fix.Fix{of("sshd", change)}
-	_, err := n.Apply(t.Context(), "run-1", fixes, &repair.Guard{Token: "two", Seconds: 3})
+	_, err := n.Apply(t.Context(), "run-1", fixes, &repair.Guard{Token: "two", Seconds: 10})
 	require.NoError(t, err)
 	assert.Equal(t, "Port 1\n", read(t, n, "etc/ssh/sshd_config"))
 	require.Eventually(t, func() bool {
 		state, _ := os.ReadFile(filepath.Join(n.Root, "var/lib/acpflow/repair/guards/two/state"))
 		return string(state) == "rolled-back"
-	}, 30*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	assert.Equal(t, before, tree(t, n))
 	reloads, err := os.ReadFile(log)
 	require.NoError(t, err)

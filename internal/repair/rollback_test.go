@@ -49,10 +49,10 @@ func TestAKilledGuardedFixIsTakenBackByTheNode(t *testing.T) {
 			n := node(t)
 			write(t, n, "etc/a", "one\n", 0o600)
 			before := tree(t, n)
-			_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("guarded", prepare(n))}, &repair.Guard{Token: "dead", Seconds: 4})
+			_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("guarded", prepare(n))}, &repair.Guard{Token: "dead", Seconds: 10})
 			require.Error(t, err)
 			assert.NotEqual(t, before, tree(t, n))
-			require.Eventually(t, func() bool { return guardState(n, "dead") == "rolled-back" }, 30*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return guardState(n, "dead") == "rolled-back" }, time.Minute, 50*time.Millisecond)
 			assert.Equal(t, before, tree(t, n))
 			held, err := n.List(t.Context())
 			require.NoError(t, err)
@@ -73,17 +73,18 @@ func TestNothingIsTakenBackBeforeAKilledRepairsCommandHasEnded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait
 			n := node(t)
 			write(t, n, "etc/a", "one\n", 0o600)
 			before := tree(t, n)
 			ended := filepath.Join(n.Root, "var/lib/acpflow/ended")
-			orphaned := `kill -9 $(awk '/^PPid/ {print $2}' /proc/$PPID/status); sleep 3; touch ` + n.Root + "/etc/late " + ended
+			orphaned := `kill -9 $(awk '/^PPid/ {print $2}' /proc/$PPID/status); sleep 10; touch ` + n.Root + "/etc/late " + ended
 			change := fix.Change{Kind: fix.Command, Do: orphaned, Undo: "rm -f " + n.Root + "/etc/late", Seen: "false"}
 			_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("guarded", change)}, &repair.Guard{Token: "early", Seconds: 1})
 			require.Error(t, err)
 			assert.NoFileExists(t, ended, "the command must outlive its repair")
 			require.NoError(t, act(n))
-			require.Eventually(t, func() bool { return guardState(n, "early") == "rolled-back" }, 30*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return guardState(n, "early") == "rolled-back" }, time.Minute, 50*time.Millisecond)
 			assert.FileExists(t, ended)
 			assert.Equal(t, before, tree(t, n))
 		})
@@ -98,7 +99,7 @@ func TestARollbackThatFailsIsTriedAgain(t *testing.T) {
 	change.Then = "grep -q two " + n.Root + "/etc/a || [ -e " + n.Root + "/mended ]"
 	_, err := n.Apply(t.Context(), "run-1", []fix.Fix{of("a", change)}, &repair.Guard{Token: "stuck", Seconds: 1})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return guardState(n, "stuck") != "armed" }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return guardState(n, "stuck") != "armed" }, time.Minute, 50*time.Millisecond)
 	assert.Equal(t, "stuck", guardState(n, "stuck"))
 	ok, err := n.Confirm(t.Context(), "stuck")
 	require.NoError(t, err)
