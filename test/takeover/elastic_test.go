@@ -20,7 +20,7 @@ func (r *rig) script() {
 	run := func(edit ...func(*site.Site)) (activities.TemplateScript, error) {
 		return elastic.RunTemplateScript(r.within(time.Minute), activities.TemplateScriptInput{Scope: activities.Scope{Site: r.document(edit...), Cluster: "east"}, Run: "failover/1"})
 	}
-	labtest.Await(r, 30*time.Second, "the log store answers", func() error {
+	labtest.Await(r, 2*time.Minute, "the log store answers", func() error {
 		out, err := run()
 		if err == nil && out.Unauthorized {
 			err = fault.New(fault.Failed, "wait", out.Summary, "", nil)
@@ -70,7 +70,7 @@ func (r *rig) restartMends(run func(...func(*site.Site)) (activities.TemplateScr
 	require.NoError(r, err)
 	assert.True(r, out.Unauthorized, out.Tail)
 	r.restart(activities.AfterSync[0])
-	labtest.Await(r, 30*time.Second, "the restart mends it", func() error {
+	labtest.Await(r, 2*time.Minute, "the restart mends it", func() error {
 		out, err := run()
 		if err == nil && out.Unauthorized {
 			err = fault.New(fault.Failed, "wait", out.Summary, "", nil)
@@ -84,7 +84,7 @@ func (r *rig) restartMends(run func(...func(*site.Site)) (activities.TemplateScr
 func (r *rig) restart(group activities.ServiceGroup) {
 	r.Helper()
 	services := &activities.Sync{Hosts: r.hosts}
-	in := activities.ServicesInput{Scope: r.east(), Groups: []activities.ServiceGroup{group}, Settle: time.Minute}
+	in := activities.ServicesInput{Scope: r.east(), Groups: []activities.ServiceGroup{group}, Settle: 4 * time.Minute}
 	list := func() activities.ServicesView {
 		view, err := services.ListServices(r.Context(), in)
 		require.NoError(r, err)
@@ -94,7 +94,7 @@ func (r *rig) restart(group activities.ServiceGroup) {
 	require.NotEmpty(r, before.Groups[0].Pods, group.Name)
 	in.Groups = before.Groups
 	for range 2 {
-		_, err := services.RestartServices(r.within(2*time.Minute), in)
+		_, err := services.RestartServices(r.within(5*time.Minute), in)
 		require.NoError(r, err)
 	}
 	after := list()

@@ -193,7 +193,7 @@ func (r *rig) reach() {
 		assert.Equal(r, 2*7, seen.Probes)
 		r.identityAlone()
 	})
-	labtest.Await(r, time.Minute, "the west answers again", func() error {
+	labtest.Await(r, 4*time.Minute, "the west answers again", func() error {
 		seen, err := sides.WhoAnswers(r.within(time.Minute), r.pair())
 		if err == nil && !strings.Contains(strings.Join(seen.Answers, ";"), "VIP") {
 			err = fault.New(fault.Unreachable, "look", strings.Join(seen.Answers, ";"), "", nil)
@@ -205,7 +205,7 @@ func (r *rig) reach() {
 func (r *rig) arrival() {
 	sides := &activities.Sides{Hosts: r.hosts}
 	west := activities.Scope{Site: r.document(), Cluster: "west"}
-	there, err := sides.AwaitSide(r.within(2*time.Minute), activities.AwaitInput{Scope: west, For: time.Minute})
+	there, err := sides.AwaitSide(r.within(5*time.Minute), activities.AwaitInput{Scope: west, For: 4 * time.Minute})
 	require.NoError(r, err)
 	assert.True(r, there.Back, there.Why)
 
@@ -217,7 +217,7 @@ func (r *rig) arrival() {
 
 	back := make(chan activities.Arrival, 1)
 	go func() {
-		out, err := sides.AwaitSide(r.within(3*time.Minute), activities.AwaitInput{Scope: west, For: 2 * time.Minute})
+		out, err := sides.AwaitSide(r.within(11*time.Minute), activities.AwaitInput{Scope: west, For: 10 * time.Minute})
 		if err != nil {
 			out.Why = err.Error()
 		}
