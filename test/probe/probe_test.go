@@ -41,7 +41,7 @@ func newRig(t *testing.T) *rig {
 	t.Cleanup(pool.Close)
 	return &rig{l, activities.Scope{Site: *doc, Cluster: "west"}, &activities.Probes{
 		Hosts:    &activities.Hosts{Pool: pool},
-		Patience: probe.Patience{Spread: 4 * time.Second, Turn: 12 * time.Second, Check: 8 * time.Second, Pause: 200 * time.Millisecond},
+		Patience: probe.Patience{Spread: 8 * time.Second, Turn: 24 * time.Second, Check: 16 * time.Second, Pause: 200 * time.Millisecond},
 	}}
 }
 
