@@ -13,8 +13,9 @@ import (
 
 // serial is the documented procedure (DR-40…DR-43) as a script does it: its
 // commands in its order, one after another, each with the wait that belongs to
-// it, and nothing of what acpflow adds. Every command is the activity of the same
-// effect, which is quicker than a process of its own.
+// it, and nothing of what acpflow adds but its last wait: whoever follows the
+// document watches the new primary as long as acpflow does. Every command is the
+// activity of the same effect, which is quicker than a process of its own.
 func (p *plainTakeover) serial(ctx context.Context) (time.Duration, error) {
 	defer p.hosts.Pool.Close()
 	start := time.Now()
@@ -43,6 +44,7 @@ func (p *plainTakeover) serial(ctx context.Context) (time.Duration, error) {
 	for _, w := range p.site.DR.Takeover.WorkloadClusters {
 		steps = append(steps, func(ctx context.Context) error { return p.warlock(ctx, w) })
 	}
+	steps = append(steps, func(ctx context.Context) error { return p.soak(ctx, nil) })
 	for _, do := range steps {
 		if err := do(ctx); err != nil {
 			return 0, err
