@@ -85,14 +85,10 @@ func when(t *testing.T, what string, holds func(context.Context) bool) {
 	t.Fatalf("no %s within %v\nworker log:\n%s", what, patience, world.Worker.Log())
 }
 
-// begun waits until the run is at a step. A short one may be over before a busy
-// machine sees it.
+// begun waits until the run is at a step.
 func begun(t *testing.T, id, step string) {
 	t.Helper()
-	p := world.Until(t, id, step, func(p *workflows.Progress) bool {
-		state := runs.Step(p, step).State
-		return state != "" && state != workflows.Pending
-	})
+	p := world.Until(t, id, step, func(p *workflows.Progress) bool { return runs.Begun(p, step) })
 	t.Logf("%s is %s", step, runs.Step(p, step).State)
 }
 

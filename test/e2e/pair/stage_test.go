@@ -91,13 +91,9 @@ func (r *stage) aborted(id string) *workflows.Progress {
 	return r.until(id, "the end of the abort", func(p *workflows.Progress) bool { return p.Outcome == workflows.Aborted })
 }
 
-// begun waits until the run is at a step. A short one may be over before a busy
-// machine sees it.
+// begun waits until the run is at a step.
 func (r *stage) begun(id, at string) {
 	r.Helper()
-	p := r.until(id, at, func(p *workflows.Progress) bool {
-		state := runs.Step(p, at).State
-		return state != "" && state != workflows.Pending
-	})
+	p := r.until(id, at, func(p *workflows.Progress) bool { return runs.Begun(p, at) })
 	r.Logf("%s is %s", at, runs.Step(p, at).State)
 }

@@ -27,6 +27,13 @@ func Step(p *workflows.Progress, id string) workflows.StepProgress {
 	return p.Steps[i]
 }
 
+// Begun reports whether a run has come to a step. A short one may be over before a
+// busy machine sees it, so what is over counts, too.
+func Begun(p *workflows.Progress, id string) bool {
+	state := Step(p, id).State
+	return state != "" && state != workflows.Pending
+}
+
 // Events are the history of a run so far. It may be asked for in a cleanup.
 func (r *Runs) Events(t testing.TB, id string) []*historypb.HistoryEvent {
 	t.Helper()
